@@ -1,18 +1,19 @@
-/* Counter-based random numbers: the same (seed, purpose, epoch, sample) gives the same numbers on any machine, in any order
- * of calls and from any number of threads. */
+/* Counter-based random numbers: the same (seed, purpose, epoch, sample) gives the same numbers on any
+ * machine, in any order of calls and from any number of threads. */
 #ifndef MAXGL_BASE_RANDOM_H
 #define MAXGL_BASE_RANDOM_H
 
 #include <glib.h>
 
-/** What the numbers are for; each purpose is its own stream. Append only: the values are part of reproducibility. */
+/** What the numbers are for; each purpose is its own stream. Append only: the values are part of
+ * reproducibility. */
 typedef enum {
-    MAXGL_RANDOM_WEIGHTS = 0, /**< initial parameters */
-    MAXGL_RANDOM_SHUFFLE = 1, /**< order of the samples in an epoch */
+    MAXGL_RANDOM_WEIGHTS = 0,  /**< initial parameters */
+    MAXGL_RANDOM_SHUFFLE = 1,  /**< order of the samples in an epoch */
     MAXGL_RANDOM_SAMPLING = 2, /**< which frames of a video */
-    MAXGL_RANDOM_AUGMENT = 3, /**< crop, flip, colour */
+    MAXGL_RANDOM_AUGMENT = 3,  /**< crop, flip, colour */
     MAXGL_RANDOM_DROPOUT = 4,
-    MAXGL_RANDOM_SYNTHETIC = 5, /**< procedural videos */
+    MAXGL_RANDOM_SYNTHETIC = 5,  /**< procedural videos */
     MAXGL_RANDOM_EVALUATION = 6, /**< probes and their splits */
     MAXGL_RANDOM_TEST = 7,
 } MaxglRandomPurpose;
@@ -25,11 +26,13 @@ typedef struct {
     guint used;
 } MaxglRandom;
 
-/** Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): one block of four words. */
+/** Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): one block of four
+ * words. */
 void maxgl_random_philox(const guint32 counter[4], const guint32 key[2], guint32 out[4]);
 
 /** Starts the stream of (seed, purpose, epoch, sample). @sample below 2^56. */
-void maxgl_random_init(MaxglRandom *random, guint64 seed, MaxglRandomPurpose purpose, guint32 epoch, guint64 sample);
+void maxgl_random_init(MaxglRandom *random, guint64 seed, MaxglRandomPurpose purpose, guint32 epoch,
+                       guint64 sample);
 
 /** The next 32 random bits. */
 guint32 maxgl_random_next(MaxglRandom *random);
