@@ -1,0 +1,69 @@
+/* Which frames of a video make a clip, and which view of them a network is shown. Pure functions of their
+ * arguments. */
+#ifndef MAXGL_MEDIA_SAMPLER_H
+#define MAXGL_MEDIA_SAMPLER_H
+
+#include <maxgl/frames.h>
+
+#include "base/random.h"
+
+/** What to do with a video of fewer frames than a clip spans. */
+typedef enum {
+    MAXGL_SHORT_LOOP,        /**< start again with its first frame */
+    MAXGL_SHORT_REPEAT_LAST, /**< stay at its last frame */
+    MAXGL_SHORT_SKIP,        /**< leave the video out */
+} MaxglShortPolicy;
+
+/** "loop", "repeat-last", "skip", NULL: choices of a recipe option. */
+extern const char *const maxgl_short_policy_names[];
+
+/** A clip's frames: @frames of them, every @stride-th. */
+typedef struct {
+    int frames; /**< at least 1 */
+    int stride; /**< at least 1 */
+    MaxglShortPolicy short_policy;
+} MaxglClipSpec;
+
+/** From the first frame of a clip to the last, both counted: stride·(frames − 1) + 1. */
+gint64 maxgl_clip_span(const MaxglClipSpec *spec);
+
+/** A first frame drawn evenly from all those whose clip ends within the @length frames of a video; 0 if the
+ * video is shorter. Always takes one number of @random. */
+gint64 maxgl_clip_start_random(const MaxglClipSpec *spec, gint64 length, MaxglRandom *random);
+
+/** First frame of test clip @clip of @clips (both ends of the video are used: starts are linspace(0, length −
+ * span, clips), so the centres are linspace(span/2, length − span/2, clips), the protocol of VCOP; one clip
+ * lies in the middle). 0 if the video is shorter than the span. */
+gint64 maxgl_clip_start_even(const MaxglClipSpec *spec, gint64 length, int clip, int clips);
+
+/** The numbers of a clip's frames, @numbers[spec->frames], from its first frame @start. FALSE if the video is
+ * too short and the policy is #MAXGL_SHORT_SKIP. With #MAXGL_SHORT_LOOP the numbers do not only rise. */
+gboolean maxgl_clip_numbers(const MaxglClipSpec *spec, gint64 length, gint64 start, gint64 *numbers);
+
+/** How a training clip's view is drawn: random resized crop, flip, colour jitter, grey, each once a clip. */
+typedef struct {
+    double scale_min, scale_max;             /**< part of the picture's area, within (0, 1] */
+    double ratio_min, ratio_max;             /**< width by height of the box */
+    double flip;                             /**< probability */
+    double jitter;                           /**< probability that colours are changed at all */
+    double brightness, contrast, saturation; /**< factors from [max(0, 1 − x), 1 + x] */
+    double hue;                              /**< shift from [−hue, hue], at most 0.5 */
+    double grey;                             /**< probability */
+} MaxglAugmentation;
+
+/** Scale 0.2–1, ratio 3/4–4/3, flip 0.5, jitter 0.8 of (0.4, 0.4, 0.4, 0.1), grey 0.2. */
+void maxgl_augmentation_init(MaxglAugmentation *augmentation);
+
+/** Draws a view of a width×height picture. The box is drawn as torchvision's RandomResizedCrop.get_params
+ * does it: ten tries, then the largest centred box of an allowed ratio. */
+void maxgl_view_random(const MaxglAugmentation *augmentation, int width, int height, MaxglRandom *random,
+                       MaxglClipView *view);
+
+/** The picture resized to @resize_width × @resize_height (width 0: as wide as its own shape asks for at that
+ * height if the height is its shorter side, otherwise @resize_height is its width: torchvision's
+ * Resize(int)), then the crop_width × crop_height box in the middle, as one box in source pixels. No flip,
+ * colours unchanged. A crop larger than the resized picture is cut to it. */
+void maxgl_view_center(int width, int height, int resize_width, int resize_height, int crop_width,
+                       int crop_height, MaxglClipView *view);
+
+#endif
