@@ -1,3 +1,3 @@
 #include <maxgl/error.h>
 
-G_DEFINE_QUARK(maxgl-error-quark, maxgl_error)
+G_DEFINE_QUARK(maxgl - error - quark, maxgl_error)

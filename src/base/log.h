@@ -7,7 +7,8 @@
 /** From now on g_warning(), g_message(), g_info() and g_debug() are lines "PROGRAM: warning: …" on stderr,
  * above any progress bar (messages of level G_LOG_LEVEL_MESSAGE without the level's name; other domains than
  * maxgl with theirs). Messages less severe than @level are dropped; the environment variable
- * MAXGL_LOG=error|warning|message|info|debug goes before @level. Call it once, at the start of main(). */
+ * MAXGL_LOG=error|warning|message|info|debug goes before @level. Also takes the user's character set (not the
+ * number format) from the locale. Call it once, at the start of main(). */
 void maxgl_log_init(const char *program, GLogLevelFlags level);
 
 /** Prints "PROGRAM: MESSAGE" as the last word of a command that failed; a message of several lines gets it on

@@ -3,7 +3,6 @@
 #define MAXGL_BASE_PROGRESS_H
 
 #include <glib.h>
-#include <stdio.h>
 
 /** A task under way. A bar needs a terminal on stderr and TERM other than "dumb"; it is coloured unless
  * NO_COLOR is set, and redrawn at most ten times a second. Anything else gets one plain line every ten
@@ -29,11 +28,11 @@ void maxgl_progress_free(MaxglProgress *progress);
 /** Prints one line on stderr, above whatever bar is there (a line end is added). */
 void maxgl_progress_line(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
-/** What a bar of the given state looks like in @columns columns, without colour; for tests and for the bar
- * itself.
- *  @seconds: since the start; @total 0: no bar and no remaining time. */
-char *maxgl_progress_render(const char *title, gint64 done, gint64 total, double seconds, const char *metrics,
-                            int columns, gboolean utf8);
+/** What a bar of the given state looks like in @columns columns, without colour. @elapsed and @remaining:
+ * seconds, shown the latter if it is known (not negative), else the former; @total 0: neither a bar nor a
+ * percentage. */
+char *maxgl_progress_render(const char *title, gint64 done, gint64 total, double elapsed, double remaining,
+                            const char *metrics, int columns, gboolean utf8);
 
 /** "8 s", "3:07", "1:02:09", "2 d 03:04". */
 char *maxgl_progress_time_text(double seconds);
