@@ -1,0 +1,36 @@
+/* One open device: context, queue, programs, tuning. Everything that computes holds one. */
+#ifndef MAXGL_COMPUTE_CONTEXT_H
+#define MAXGL_COMPUTE_CONTEXT_H
+
+#include "compute/device.h"
+#include "compute/tuning.h"
+
+typedef struct {
+    MaxglDeviceInfo *info;
+    cl_platform_id platform;
+    cl_device_id device;
+    cl_context context;
+    cl_command_queue queue; /**< in order; everything that computes */
+    MaxglTuning *tuning;
+    GHashTable *programs;  /**< key → cl_program, see program.h */
+    GHashTable *profile;   /**< label → times, when MAXGL_PROFILE is set; else NULL */
+    char *reason;          /**< why this device, one sentence */
+    guint64 allocated;     /**< bytes in buffers now */
+    guint64 peak;          /**< the most there were */
+} MaxglContext;
+
+/**
+ * Opens the device that @selector means (see maxgl_device_choose()).
+ * Returns: (transfer full) the context; NULL with MAXGL_ERROR_DEVICE, MAXGL_ERROR_NOT_FOUND or MAXGL_ERROR_USAGE.
+ * One thread at a time may use a context.
+ */
+MaxglContext *maxgl_context_open(const char *selector, GError **error);
+
+/** Waits for the device, prints the profile if one was asked for, releases everything. */
+void maxgl_context_close(MaxglContext *context);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglContext, maxgl_context_close)
+
+/** Waits until all that was enqueued has run. MAXGL_ERROR_DEVICE if something failed meanwhile. */
+gboolean maxgl_context_finish(MaxglContext *context, GError **error);
+
+#endif

@@ -1,0 +1,203 @@
+#include "compute/program.h"
+
+#include "compute/kernel_sources.h"
+#include <gio/gio.h>
+#include <locale.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CACHE_MAGIC "MAXGLPR1"
+enum { MAGIC_BYTES = 8, DIGEST_BYTES = 32, MAX_INCLUDE_DEPTH = 8 };
+
+const char *maxgl_program_cache_dir(void)
+{
+    static char *dir;
+    if (g_once_init_enter(&dir)) {
+        const char *chosen = g_getenv("MAXGL_CACHE_DIR");
+        char *path = chosen && *chosen ? g_strdup(chosen)
+                                       : g_build_filename(g_get_user_cache_dir(), "maxgl", "programs", NULL);
+        g_once_init_leave(&dir, path);
+    }
+    return dir;
+}
+
+/* A kernel file's text: from $MAXGL_KERNEL_DIR while developing, else the embedded copy. Caller frees. */
+static char *source_text(const char *file, GError **error)
+{
+    const char *dir = g_getenv("MAXGL_KERNEL_DIR");
+    if (dir && *dir) {
+        g_autofree char *path = g_build_filename(dir, file, NULL);
+        char *text = NULL;
+        return g_file_get_contents(path, &text, NULL, error) ? text : NULL;
+    }
+    for (const MaxglEmbeddedFile *f = maxgl_kernel_sources; f->name; f++)
+        if (g_str_equal(f->name, file))
+            return g_strdup(f->text);
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND, "%s: no such kernel file in the library", file);
+    return NULL;
+}
+
+/* Appends @file with its #include "…" lines replaced by those files, once each, and #line marks that name our files. */
+static gboolean expand(const char *file, GHashTable *seen, int depth, GString *out, GError **error)
+{
+    g_autofree char *text = source_text(file, error);
+    if (!text)
+        return FALSE;
+    if (depth > MAX_INCLUDE_DEPTH) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FAILED, "%s: includes nest too deep", file);
+        return FALSE;
+    }
+    g_string_append_printf(out, "#line 1 \"cl/%s\"\n", file);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (guint i = 0; lines[i]; i++) {
+        const char *line = lines[i];
+        if (!g_str_has_prefix(line, "#include \"")) {
+            g_string_append(out, line);
+            g_string_append_c(out, '\n');
+            continue;
+        }
+        const char *start = line + strlen("#include \"");
+        g_autofree char *included = g_strndup(start, strcspn(start, "\""));
+        if (g_hash_table_add(seen, g_strdup(included)) && !expand(included, seen, depth + 1, out, error))
+            return FALSE;
+        g_string_append_printf(out, "#line %u \"cl/%s\"\n", i + 2, file);
+    }
+    return TRUE;
+}
+
+static char *cache_key(MaxglContext *context, const char *source, const char *options)
+{
+    const MaxglDeviceInfo *info = context->info;
+    const char *parts[] = {source, options, info->platform_name, info->platform_version, info->name,
+                           info->driver_version, info->opencl_version};
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
+        g_checksum_update(sum, (const guchar *)parts[i], (gssize)strlen(parts[i]) + 1);
+    return g_strdup(g_checksum_get_string(sum));
+}
+
+static void digest_of(const void *data, gsize size, guint8 digest[DIGEST_BYTES])
+{
+    gsize length = DIGEST_BYTES;
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_checksum_update(sum, data, (gssize)size);
+    g_checksum_get_digest(sum, digest, &length);
+}
+
+/* An entry is magic, SHA-256 of the rest, the driver's binary. Anything wrong with it means: build from source. */
+static cl_program load_cached(MaxglContext *context, const char *path, const char *options)
+{
+    g_autofree char *data = NULL;
+    gsize size = 0;
+    guint8 digest[DIGEST_BYTES];
+    if (!g_file_get_contents(path, &data, &size, NULL))
+        return NULL;
+    const gsize header = MAGIC_BYTES + DIGEST_BYTES;
+    if (size > header) {
+        digest_of(data + header, size - header, digest);
+        if (!memcmp(data, CACHE_MAGIC, MAGIC_BYTES) && !memcmp(data + MAGIC_BYTES, digest, DIGEST_BYTES)) {
+            const unsigned char *binary = (const unsigned char *)data + header;
+            size_t length = size - header;
+            cl_int status = CL_SUCCESS, code = CL_SUCCESS;
+            cl_program program = clCreateProgramWithBinary(context->context, 1, &context->device, &length, &binary, &status, &code);
+            if (program && code == CL_SUCCESS && status == CL_SUCCESS &&
+                clBuildProgram(program, 1, &context->device, options, NULL, NULL) == CL_SUCCESS)
+                return program;
+            if (program)
+                clReleaseProgram(program);
+        }
+    }
+    g_info("%s: damaged or outdated, built again", path);
+    return NULL;
+}
+
+static void store_cached(cl_program program, const char *path)
+{
+    size_t size = 0;
+    if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS || size == 0)
+        return;
+    const gsize header = MAGIC_BYTES + DIGEST_BYTES;
+    g_autofree guint8 *data = g_malloc(header + size);
+    unsigned char *binary = data + header;
+    if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) != CL_SUCCESS)
+        return;
+    memcpy(data, CACHE_MAGIC, MAGIC_BYTES);
+    digest_of(binary, size, data + MAGIC_BYTES);
+    g_autoptr(GError) error = NULL;
+    if (g_mkdir_with_parents(maxgl_program_cache_dir(), 0700) != 0 ||
+        !g_file_set_contents_full(path, (const char *)data, (gssize)(header + size), G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
+        g_info("%s: cannot keep the program: %s", path, error ? error->message : g_strerror(errno));
+}
+
+static void set_build_error(MaxglContext *context, cl_program program, const char *file, const char *options, cl_int code,
+                            GError **error)
+{
+    enum { SHOWN = 1500 };
+    size_t size = 0;
+    clGetProgramBuildInfo(program, context->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &size);
+    g_autofree char *log = g_malloc0(size + 1);
+    clGetProgramBuildInfo(program, context->device, CL_PROGRAM_BUILD_LOG, size, log, NULL);
+    g_strstrip(log);
+    if (strlen(log) > SHOWN)
+        log[SHOWN] = '\0';
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_DEVICE, "%s: the driver cannot compile cl/%s (%s) with %s: %s",
+                context->info->name, file, maxgl_opencl_error_name(code), options, *log ? log : "no log");
+}
+
+static cl_program compile(MaxglContext *context, const char *file, const char *source, const char *options, GError **error)
+{
+    cl_int code = CL_SUCCESS;
+    cl_program program = clCreateProgramWithSource(context->context, 1, &source, NULL, &code);
+    if (!maxgl_opencl_check(code, error, "%s: cl/%s", context->info->name, file))
+        return NULL;
+    code = clBuildProgram(program, 1, &context->device, options, NULL, NULL);
+    if (code == CL_SUCCESS)
+        return program;
+    set_build_error(context, program, file, options, code, error);
+    clReleaseProgram(program);
+    return NULL;
+}
+
+static cl_program get_program(MaxglContext *context, const char *file, const char *options, GError **error)
+{
+    g_autofree char *all_options = g_strdup_printf("-cl-std=CL1.2 %s", options);
+    g_autofree char *name = g_strdup_printf("%s %s", file, all_options);
+    cl_program program = g_hash_table_lookup(context->programs, name);
+    if (program)
+        return program;
+
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GString) source = g_string_new(NULL);
+    if (!expand(file, seen, 0, source, error))
+        return NULL;
+    g_autofree char *key = cache_key(context, source->str, all_options);
+    g_autofree char *entry = g_strconcat(key, ".bin", NULL);
+    g_autofree char *path = g_build_filename(maxgl_program_cache_dir(), entry, NULL);
+
+    /* Some drivers read "-DX=0.5" by the locale. */
+    locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    locale_t before = uselocale(c_locale);
+    program = load_cached(context, path, all_options);
+    if (!program) {
+        program = compile(context, file, source->str, all_options, error);
+        if (program)
+            store_cached(program, path);
+    }
+    uselocale(before);
+    freelocale(c_locale);
+    if (program)
+        g_hash_table_insert(context->programs, g_steal_pointer(&name), program);
+    return program;
+}
+
+cl_kernel maxgl_kernel_new(MaxglContext *context, const char *file, const char *name, const char *options, GError **error)
+{
+    cl_program program = get_program(context, file, options, error);
+    if (!program)
+        return NULL;
+    cl_int code = CL_SUCCESS;
+    cl_kernel kernel = clCreateKernel(program, name, &code);
+    if (!maxgl_opencl_check(code, error, "%s: kernel %s of cl/%s", context->info->name, name, file))
+        return NULL;
+    return kernel;
+}

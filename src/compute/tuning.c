@@ -1,0 +1,185 @@
+#include "compute/tuning.h"
+
+#include "compute/kernel_sources.h"
+#include <libconfig.h>
+#include <maxgl/error.h>
+#include <string.h>
+
+typedef struct {
+    char *kernel;
+    char *shape; /* glob, or NULL */
+    int specificity;
+    GHashTable *parameters; /* name → text */
+} Entry;
+
+struct MaxglTuning {
+    GPtrArray *entries; /* most specific first */
+    gboolean knows_architecture;
+};
+
+/* How closely an entry fits; each level outweighs all below it. */
+enum { FITS_SHAPE = 1, FITS_TYPE = 2, FITS_VENDOR = 4, FITS_ARCHITECTURE = 8, FITS_DEVICE = 16, FROM_USER = 32 };
+
+static void entry_free(Entry *entry)
+{
+    g_free(entry->kernel);
+    g_free(entry->shape);
+    g_hash_table_unref(entry->parameters);
+    g_free(entry);
+}
+
+/* Whether the entry's optional word @key equals @value; adds @weight if it is there. */
+static gboolean fits(const config_setting_t *setting, const char *key, const char *value, int weight, int *specificity)
+{
+    const char *word = NULL;
+    if (!config_setting_lookup_string(setting, key, &word))
+        return TRUE;
+    *specificity += weight;
+    return g_ascii_strcasecmp(word, value) == 0;
+}
+
+static char *value_text(const config_setting_t *value)
+{
+    switch (config_setting_type(value)) {
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        return g_strdup_printf("%" G_GINT64_FORMAT, (gint64)config_setting_get_int64(value));
+    case CONFIG_TYPE_STRING:
+        return g_strdup(config_setting_get_string(value));
+    default:
+        return NULL;
+    }
+}
+
+static gboolean add_entry(MaxglTuning *tuning, const MaxglDeviceInfo *device, const config_setting_t *setting, const char *file,
+                          int base, GError **error)
+{
+    const char *kernel = NULL, *shape = NULL;
+    const config_setting_t *parameters = config_setting_get_member(setting, "parameters");
+    if (!config_setting_lookup_string(setting, "kernel", &kernel) || !parameters || !config_setting_is_group(parameters)) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s:%d: a tuning entry needs kernel = \"…\" and parameters = { … }",
+                    file, config_setting_source_line(setting));
+        return FALSE;
+    }
+    int specificity = base;
+    if (!fits(setting, "type", maxgl_device_type_name(device->type), FITS_TYPE, &specificity) ||
+        !fits(setting, "vendor", maxgl_vendor_name(device->vendor), FITS_VENDOR, &specificity) ||
+        !fits(setting, "architecture", device->architecture, FITS_ARCHITECTURE, &specificity) ||
+        !fits(setting, "device", device->name, FITS_DEVICE, &specificity))
+        return TRUE;
+    if (specificity & (FITS_ARCHITECTURE | FITS_DEVICE))
+        tuning->knows_architecture = TRUE;
+
+    Entry *entry = g_new0(Entry, 1);
+    entry->kernel = g_strdup(kernel);
+    if (config_setting_lookup_string(setting, "shape", &shape)) {
+        entry->shape = g_strdup(shape);
+        specificity += FITS_SHAPE;
+    }
+    entry->specificity = specificity;
+    entry->parameters = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_ptr_array_add(tuning->entries, entry);
+    for (int i = 0; i < config_setting_length(parameters); i++) {
+        const config_setting_t *value = config_setting_get_elem(parameters, (unsigned)i);
+        char *text = value_text(value);
+        if (!text) {
+            g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s:%d: parameter %s must be a whole number or a word", file,
+                        config_setting_source_line(value), config_setting_name(value));
+            return FALSE;
+        }
+        g_hash_table_insert(entry->parameters, g_strdup(config_setting_name(value)), text);
+    }
+    return TRUE;
+}
+
+static gboolean add_database(MaxglTuning *tuning, const MaxglDeviceInfo *device, const char *text, const char *file, int base,
+                             GError **error)
+{
+    config_t config;
+    gboolean ok = TRUE;
+    config_init(&config);
+    if (!config_read_string(&config, text)) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s:%d: %s", file, config_error_line(&config),
+                    config_error_text(&config));
+        ok = FALSE;
+    }
+    const config_setting_t *entries = ok ? config_lookup(&config, "entries") : NULL;
+    for (int i = 0; ok && entries && i < config_setting_length(entries); i++)
+        ok = add_entry(tuning, device, config_setting_get_elem(entries, (unsigned)i), file, base, error);
+    config_destroy(&config);
+    return ok;
+}
+
+static gboolean add_user_database(MaxglTuning *tuning, const MaxglDeviceInfo *device, GError **error)
+{
+    const char *named = g_getenv("MAXGL_TUNING");
+    gboolean must_exist = named && *named;
+    g_autofree char *path = must_exist ? g_strdup(named) : g_build_filename(g_get_user_config_dir(), "maxgl", "tuning.cfg", NULL);
+    g_autofree char *text = NULL;
+    if (!g_file_get_contents(path, &text, NULL, must_exist ? error : NULL))
+        return !must_exist;
+    return add_database(tuning, device, text, path, FROM_USER, error);
+}
+
+static int compare_entries(gconstpointer a, gconstpointer b)
+{
+    const Entry *const *x = a, *const *y = b;
+    return (*y)->specificity - (*x)->specificity;
+}
+
+static void reverse(GPtrArray *array)
+{
+    for (guint i = 0; i < array->len / 2; i++) {
+        gpointer other = array->pdata[array->len - 1 - i];
+        array->pdata[array->len - 1 - i] = array->pdata[i];
+        array->pdata[i] = other;
+    }
+}
+
+MaxglTuning *maxgl_tuning_load(const MaxglDeviceInfo *device, GError **error)
+{
+    g_autoptr(MaxglTuning) tuning = g_new0(MaxglTuning, 1);
+    tuning->entries = g_ptr_array_new_with_free_func((GDestroyNotify)entry_free);
+    for (const MaxglEmbeddedFile *file = maxgl_device_databases; file->name; file++)
+        if (!add_database(tuning, device, file->text, file->name, 0, error))
+            return NULL;
+    if (!add_user_database(tuning, device, error))
+        return NULL;
+    reverse(tuning->entries); /* the sort is stable: among equals the later in the file comes first */
+    g_ptr_array_sort(tuning->entries, compare_entries);
+    return g_steal_pointer(&tuning);
+}
+
+void maxgl_tuning_free(MaxglTuning *tuning)
+{
+    if (!tuning)
+        return;
+    g_ptr_array_unref(tuning->entries);
+    g_free(tuning);
+}
+
+gboolean maxgl_tuning_knows_architecture(const MaxglTuning *tuning)
+{
+    return tuning->knows_architecture;
+}
+
+const char *maxgl_tuning_string(const MaxglTuning *tuning, const char *kernel, const char *shape, const char *name,
+                                const char *fallback)
+{
+    for (guint i = 0; i < tuning->entries->len; i++) {
+        const Entry *entry = g_ptr_array_index(tuning->entries, i);
+        if (!g_str_equal(entry->kernel, kernel) ||
+            (entry->shape && !(shape && g_pattern_match_simple(entry->shape, shape))))
+            continue;
+        const char *text = g_hash_table_lookup(entry->parameters, name);
+        if (text)
+            return text;
+    }
+    return fallback;
+}
+
+int maxgl_tuning_int(const MaxglTuning *tuning, const char *kernel, const char *shape, const char *name, int fallback)
+{
+    const char *text = maxgl_tuning_string(tuning, kernel, shape, name, NULL);
+    return text ? (int)g_ascii_strtoll(text, NULL, 10) : fallback;
+}

@@ -1,0 +1,65 @@
+#include "ops/tensor.h"
+
+#include <string.h>
+
+char *maxgl_shape_text(const MaxglShape *s)
+{
+    return g_strdup_printf("%d×%d×%d×%d×%d", s->n, s->c, s->t, s->h, s->w);
+}
+
+gboolean maxgl_tensor_new(MaxglContext *context, MaxglShape shape, const char *what, MaxglTensor *tensor, GError **error)
+{
+    g_autofree char *text = maxgl_shape_text(&shape);
+    g_autofree char *name = g_strdup_printf("%s (%s)", what, text);
+    tensor->shape = shape;
+    tensor->buffer = maxgl_buffer_new(context, maxgl_shape_bytes(&shape), name, error);
+    return tensor->buffer != NULL;
+}
+
+void maxgl_tensor_release(MaxglContext *context, MaxglTensor *tensor)
+{
+    maxgl_buffer_free(context, tensor->buffer);
+    tensor->buffer = NULL;
+}
+
+void maxgl_shape_pack(const MaxglShape *s, const float *plain, float *blocked)
+{
+    const gsize pixels = maxgl_shape_pixels(s);
+    const int blocks = maxgl_shape_blocks(s), b = s->block;
+    for (int n = 0; n < s->n; n++)
+        for (int c = 0; c < blocks * b; c++) {
+            float *to = blocked + ((gsize)n * blocks + c / b) * pixels * b + c % b;
+            const float *from = plain + ((gsize)n * s->c + c) * pixels;
+            for (gsize p = 0; p < pixels; p++)
+                to[p * b] = c < s->c ? from[p] : 0.0F;
+        }
+}
+
+void maxgl_shape_unpack(const MaxglShape *s, const float *blocked, float *plain)
+{
+    const gsize pixels = maxgl_shape_pixels(s);
+    const int blocks = maxgl_shape_blocks(s), b = s->block;
+    for (int n = 0; n < s->n; n++)
+        for (int c = 0; c < s->c; c++) {
+            const float *from = blocked + ((gsize)n * blocks + c / b) * pixels * b + c % b;
+            float *to = plain + ((gsize)n * s->c + c) * pixels;
+            for (gsize p = 0; p < pixels; p++)
+                to[p] = from[p * b];
+        }
+}
+
+gboolean maxgl_tensor_write(MaxglContext *context, const MaxglTensor *tensor, const float *data, GError **error)
+{
+    g_autofree float *blocked = g_malloc(maxgl_shape_bytes(&tensor->shape));
+    maxgl_shape_pack(&tensor->shape, data, blocked);
+    return maxgl_buffer_write(context, tensor->buffer, 0, blocked, maxgl_shape_bytes(&tensor->shape), error);
+}
+
+gboolean maxgl_tensor_read(MaxglContext *context, const MaxglTensor *tensor, float *data, GError **error)
+{
+    g_autofree float *blocked = g_malloc(maxgl_shape_bytes(&tensor->shape));
+    if (!maxgl_buffer_read(context, tensor->buffer, 0, blocked, maxgl_shape_bytes(&tensor->shape), error))
+        return FALSE;
+    maxgl_shape_unpack(&tensor->shape, blocked, data);
+    return TRUE;
+}

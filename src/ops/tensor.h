@@ -1,0 +1,79 @@
+/* Tensors on the device. */
+#ifndef MAXGL_OPS_TENSOR_H
+#define MAXGL_OPS_TENSOR_H
+
+#include "compute/buffer.h"
+
+/**
+ * Logical shape N, C, T, H, W (time, height, width) and how it lies in memory: channel-blocked, N, ⌈C/b⌉, T, H, W, b.
+ * Channels past C up to the next multiple of b exist and are zero in every tensor: operators rely on it and keep it so.
+ * A matrix of N rows and F features is a tensor with T = H = W = 1, C = F.
+ */
+typedef struct {
+    int n, c, t, h, w;
+    int block; /**< b, at least 1; b = 1 is PyTorch's order */
+} MaxglShape;
+
+/** A tensor: a shape and a buffer of maxgl_shape_floats() floats, which it does not own. */
+typedef struct {
+    MaxglShape shape;
+    cl_mem buffer;
+} MaxglTensor;
+
+static inline MaxglShape maxgl_shape(int n, int c, int t, int h, int w, int block)
+{
+    return (MaxglShape){n, c, t, h, w, block};
+}
+
+/** ⌈C/b⌉. */
+static inline int maxgl_shape_blocks(const MaxglShape *s)
+{
+    return (s->c + s->block - 1) / s->block;
+}
+
+/** T·H·W. */
+static inline gsize maxgl_shape_pixels(const MaxglShape *s)
+{
+    return (gsize)s->t * s->h * s->w;
+}
+
+/** Floats in memory, padding channels included. */
+static inline gsize maxgl_shape_floats(const MaxglShape *s)
+{
+    return (gsize)s->n * maxgl_shape_blocks(s) * s->block * maxgl_shape_pixels(s);
+}
+
+static inline gsize maxgl_shape_bytes(const MaxglShape *s)
+{
+    return maxgl_shape_floats(s) * sizeof(float);
+}
+
+/** N·C·T·H·W: floats in PyTorch's order, without padding channels. */
+static inline gsize maxgl_shape_elements(const MaxglShape *s)
+{
+    return (gsize)s->n * s->c * maxgl_shape_pixels(s);
+}
+
+static inline gboolean maxgl_shape_equal(const MaxglShape *a, const MaxglShape *b)
+{
+    return a->n == b->n && a->c == b->c && a->t == b->t && a->h == b->h && a->w == b->w && a->block == b->block;
+}
+
+/** "2×64×16×56×56"; caller frees. */
+char *maxgl_shape_text(const MaxglShape *shape);
+
+/** A tensor in a buffer of its own, contents undefined; MAXGL_ERROR_LIMIT or _DEVICE. Give back with maxgl_tensor_release(). */
+gboolean maxgl_tensor_new(MaxglContext *context, MaxglShape shape, const char *what, MaxglTensor *tensor, GError **error);
+void maxgl_tensor_release(MaxglContext *context, MaxglTensor *tensor);
+
+/** Copies N·C·T·H·W floats in PyTorch's order into the tensor, clearing its padding channels, and waits. */
+gboolean maxgl_tensor_write(MaxglContext *context, const MaxglTensor *tensor, const float *data, GError **error);
+
+/** Copies the tensor to N·C·T·H·W floats in PyTorch's order and waits. */
+gboolean maxgl_tensor_read(MaxglContext *context, const MaxglTensor *tensor, float *data, GError **error);
+
+/** Host memory in PyTorch's order ↔ blocked (padding zeroed); the two must not overlap. */
+void maxgl_shape_pack(const MaxglShape *shape, const float *plain, float *blocked);
+void maxgl_shape_unpack(const MaxglShape *shape, const float *blocked, float *plain);
+
+#endif
