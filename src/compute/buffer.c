@@ -1,14 +1,16 @@
 #include "compute/buffer.h"
 
-static gboolean too_large(MaxglContext *context, gsize bytes, guint64 limit, const char *what, const char *which,
-                          GError **error)
+static gboolean too_large(MaxglContext *context, gsize bytes, guint64 limit, const char *what,
+                          const char *which, GError **error)
 {
     if (bytes <= limit)
         return FALSE;
     g_autofree char *need = g_format_size_full(bytes, G_FORMAT_SIZE_IEC_UNITS);
     g_autofree char *have = g_format_size_full(limit, G_FORMAT_SIZE_IEC_UNITS);
-    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT, "%s: %s needs %s (%" G_GSIZE_FORMAT " bytes), %s is %s (%" G_GUINT64_FORMAT
-                " bytes): use a smaller batch, clip or network", context->info->name, what, need, bytes, which, have, limit);
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT,
+                "%s: %s needs %s (%" G_GSIZE_FORMAT " bytes), %s is %s (%" G_GUINT64_FORMAT
+                " bytes): use a smaller batch, clip or network",
+                context->info->name, what, need, bytes, which, have, limit);
     return TRUE;
 }
 
@@ -17,11 +19,13 @@ cl_mem maxgl_buffer_new(MaxglContext *context, gsize bytes, const char *what, GE
     const MaxglDeviceInfo *info = context->info;
     bytes = MAX(bytes, 4);
     if (too_large(context, bytes, info->max_allocation, what, "the device's largest allocation", error) ||
-        too_large(context, context->allocated + bytes, info->global_memory, what, "the device's memory", error))
+        too_large(context, context->allocated + bytes, info->global_memory, what, "the device's memory",
+                  error))
         return NULL;
     cl_int code = CL_SUCCESS;
     cl_mem buffer = clCreateBuffer(context->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
-    if (!maxgl_opencl_check(code, error, "%s: cannot allocate %" G_GSIZE_FORMAT " bytes for %s", info->name, bytes, what))
+    if (!maxgl_opencl_check(code, error, "%s: cannot allocate %" G_GSIZE_FORMAT " bytes for %s", info->name,
+                            bytes, what))
         return NULL;
     context->allocated += bytes;
     context->peak = MAX(context->peak, context->allocated);
@@ -42,28 +46,36 @@ cl_mem maxgl_buffer_window(MaxglContext *context, cl_mem buffer, gsize offset, g
 {
     cl_int code = CL_SUCCESS;
     cl_buffer_region region = {offset, bytes};
-    cl_mem window = clCreateSubBuffer(buffer, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
-    if (!maxgl_opencl_check(code, error, "%s: cannot make a window of %" G_GSIZE_FORMAT " bytes at %" G_GSIZE_FORMAT,
+    cl_mem window =
+        clCreateSubBuffer(buffer, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+    if (!maxgl_opencl_check(code, error,
+                            "%s: cannot make a window of %" G_GSIZE_FORMAT " bytes at %" G_GSIZE_FORMAT,
                             context->info->name, bytes, offset))
         return NULL;
     return window;
 }
 
-gboolean maxgl_buffer_write(MaxglContext *context, cl_mem buffer, gsize offset, const void *data, gsize bytes, GError **error)
+gboolean maxgl_buffer_write(MaxglContext *context, cl_mem buffer, gsize offset, const void *data, gsize bytes,
+                            GError **error)
 {
     cl_int code = clEnqueueWriteBuffer(context->queue, buffer, CL_TRUE, offset, bytes, data, 0, NULL, NULL);
-    return maxgl_opencl_check(code, error, "%s: cannot write %" G_GSIZE_FORMAT " bytes to the device", context->info->name, bytes);
+    return maxgl_opencl_check(code, error, "%s: cannot write %" G_GSIZE_FORMAT " bytes to the device",
+                              context->info->name, bytes);
 }
 
-gboolean maxgl_buffer_read(MaxglContext *context, cl_mem buffer, gsize offset, void *data, gsize bytes, GError **error)
+gboolean maxgl_buffer_read(MaxglContext *context, cl_mem buffer, gsize offset, void *data, gsize bytes,
+                           GError **error)
 {
     cl_int code = clEnqueueReadBuffer(context->queue, buffer, CL_TRUE, offset, bytes, data, 0, NULL, NULL);
-    return maxgl_opencl_check(code, error, "%s: cannot read %" G_GSIZE_FORMAT " bytes from the device", context->info->name, bytes);
+    return maxgl_opencl_check(code, error, "%s: cannot read %" G_GSIZE_FORMAT " bytes from the device",
+                              context->info->name, bytes);
 }
 
 gboolean maxgl_buffer_zero(MaxglContext *context, cl_mem buffer, gsize offset, gsize bytes, GError **error)
 {
     const cl_uint zero = 0;
-    cl_int code = clEnqueueFillBuffer(context->queue, buffer, &zero, sizeof zero, offset, bytes, 0, NULL, NULL);
-    return maxgl_opencl_check(code, error, "%s: cannot clear %" G_GSIZE_FORMAT " bytes", context->info->name, bytes);
+    cl_int code =
+        clEnqueueFillBuffer(context->queue, buffer, &zero, sizeof zero, offset, bytes, 0, NULL, NULL);
+    return maxgl_opencl_check(code, error, "%s: cannot clear %" G_GSIZE_FORMAT " bytes", context->info->name,
+                              bytes);
 }

@@ -5,23 +5,26 @@
 #include "compute/context.h"
 
 /**
- * A buffer of @bytes (at least 1), contents undefined. @what names it in errors ("clips of 64 × 3 × 16 × 112 × 112").
- * Returns: a cl_mem to give back with maxgl_buffer_free(); NULL with MAXGL_ERROR_LIMIT naming need and limit when one
- * allocation or the device's memory is too small for it, or MAXGL_ERROR_DEVICE.
+ * A buffer of @bytes (at least 1), contents undefined. @what names it in errors ("clips of 64 × 3 × 16 × 112
+ * × 112"). Returns: a cl_mem to give back with maxgl_buffer_free(); NULL with MAXGL_ERROR_LIMIT naming need
+ * and limit when one allocation or the device's memory is too small for it, or MAXGL_ERROR_DEVICE.
  */
 cl_mem maxgl_buffer_new(MaxglContext *context, gsize bytes, const char *what, GError **error);
 
 /** Gives back a buffer of maxgl_buffer_new(); NULL is ignored. */
 void maxgl_buffer_free(MaxglContext *context, cl_mem buffer);
 
-/** A window of @bytes at @offset (a multiple of the device's base_align) into @buffer; clReleaseMemObject() when done. */
+/** A window of @bytes at @offset (a multiple of the device's base_align) into @buffer; clReleaseMemObject()
+ * when done. */
 cl_mem maxgl_buffer_window(MaxglContext *context, cl_mem buffer, gsize offset, gsize bytes, GError **error);
 
 /** Copies @bytes from @data to @offset of the buffer and waits. */
-gboolean maxgl_buffer_write(MaxglContext *context, cl_mem buffer, gsize offset, const void *data, gsize bytes, GError **error);
+gboolean maxgl_buffer_write(MaxglContext *context, cl_mem buffer, gsize offset, const void *data, gsize bytes,
+                            GError **error);
 
 /** Copies @bytes from @offset of the buffer to @data, after all that was enqueued before, and waits. */
-gboolean maxgl_buffer_read(MaxglContext *context, cl_mem buffer, gsize offset, void *data, gsize bytes, GError **error);
+gboolean maxgl_buffer_read(MaxglContext *context, cl_mem buffer, gsize offset, void *data, gsize bytes,
+                           GError **error);
 
 /** Enqueues filling @bytes (a multiple of 4) of @buffer from @offset with zeros; does not wait. */
 gboolean maxgl_buffer_zero(MaxglContext *context, cl_mem buffer, gsize offset, gsize bytes, GError **error);

@@ -3,6 +3,11 @@
 #include "compute/program.h"
 #include "compute/sequence.h"
 
+static void release_program(gpointer program)
+{
+    clReleaseProgram(program);
+}
+
 MaxglContext *maxgl_context_open(const char *selector, GError **error)
 {
     g_autoptr(GPtrArray) devices = maxgl_device_list(error);
@@ -16,7 +21,7 @@ MaxglContext *maxgl_context_open(const char *selector, GError **error)
     g_autoptr(MaxglContext) context = g_new0(MaxglContext, 1);
     context->info = g_ptr_array_steal_index(devices, (guint)chosen);
     context->reason = g_steal_pointer(&reason);
-    context->programs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)clReleaseProgram);
+    context->programs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, release_program);
     context->device = maxgl_device_handle(context->info, &context->platform, error);
     if (!context->device)
         return NULL;
@@ -61,5 +66,6 @@ void maxgl_context_close(MaxglContext *context)
 
 gboolean maxgl_context_finish(MaxglContext *context, GError **error)
 {
-    return maxgl_opencl_check(clFinish(context->queue), error, "%s: waiting for the device", context->info->name);
+    return maxgl_opencl_check(clFinish(context->queue), error, "%s: waiting for the device",
+                              context->info->name);
 }

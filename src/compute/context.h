@@ -12,17 +12,17 @@ typedef struct {
     cl_context context;
     cl_command_queue queue; /**< in order; everything that computes */
     MaxglTuning *tuning;
-    GHashTable *programs;  /**< key → cl_program, see program.h */
-    GHashTable *profile;   /**< label → times, when MAXGL_PROFILE is set; else NULL */
-    char *reason;          /**< why this device, one sentence */
-    guint64 allocated;     /**< bytes in buffers now */
-    guint64 peak;          /**< the most there were */
+    GHashTable *programs; /**< key → cl_program, see program.h */
+    GHashTable *profile;  /**< label → times, when MAXGL_PROFILE is set; else NULL */
+    char *reason;         /**< why this device, one sentence */
+    guint64 allocated;    /**< bytes in buffers now */
+    guint64 peak;         /**< the most there were */
 } MaxglContext;
 
 /**
  * Opens the device that @selector means (see maxgl_device_choose()).
- * Returns: (transfer full) the context; NULL with MAXGL_ERROR_DEVICE, MAXGL_ERROR_NOT_FOUND or MAXGL_ERROR_USAGE.
- * One thread at a time may use a context.
+ * Returns: (transfer full) the context; NULL with MAXGL_ERROR_DEVICE, MAXGL_ERROR_NOT_FOUND or
+ * MAXGL_ERROR_USAGE. One thread at a time may use a context.
  */
 MaxglContext *maxgl_context_open(const char *selector, GError **error);
 

@@ -1,6 +1,7 @@
 #include "compute/device.h"
 
 #include "compute/tuning.h"
+#include <stdio.h>
 #include <string.h>
 
 void maxgl_device_info_free(MaxglDeviceInfo *info)
@@ -25,7 +26,8 @@ const char *maxgl_device_type_name(MaxglDeviceType type)
 
 const char *maxgl_vendor_name(MaxglVendor vendor)
 {
-    static const char *const names[] = {"other", "nvidia", "amd", "intel", "pocl", "mesa", "apple", "oclgrind"};
+    static const char *const names[] = {"other", "nvidia", "amd",   "intel",
+                                        "pocl",  "mesa",   "apple", "oclgrind"};
     return names[vendor];
 }
 
@@ -68,10 +70,10 @@ static MaxglVendor vendor_of(const char *platform)
         const char *part;
         MaxglVendor vendor;
     } known[] = {
-        {"oclgrind", MAXGL_VENDOR_OCLGRIND},      {"portable computing", MAXGL_VENDOR_POCL},
-        {"rusticl", MAXGL_VENDOR_MESA},           {"clover", MAXGL_VENDOR_MESA},
-        {"nvidia", MAXGL_VENDOR_NVIDIA},          {"amd", MAXGL_VENDOR_AMD},
-        {"advanced micro", MAXGL_VENDOR_AMD},     {"intel", MAXGL_VENDOR_INTEL},
+        {"oclgrind", MAXGL_VENDOR_OCLGRIND},  {"portable computing", MAXGL_VENDOR_POCL},
+        {"rusticl", MAXGL_VENDOR_MESA},       {"clover", MAXGL_VENDOR_MESA},
+        {"nvidia", MAXGL_VENDOR_NVIDIA},      {"amd", MAXGL_VENDOR_AMD},
+        {"advanced micro", MAXGL_VENDOR_AMD}, {"intel", MAXGL_VENDOR_INTEL},
         {"apple", MAXGL_VENDOR_APPLE},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(known); i++)
@@ -98,7 +100,8 @@ static char *architecture_of(cl_device_id device, const MaxglDeviceInfo *info, c
     if (info->vendor == MAXGL_VENDOR_AMD && g_str_has_prefix(info->name, "gfx"))
         return g_strndup(info->name, strcspn(info->name, ":"));
     if (info->vendor == MAXGL_VENDOR_INTEL)
-        return g_strdup(strstr(extensions, "cl_intel_subgroup_matrix_multiply_accumulate") ? "xe-matrix" : "xe");
+        return g_strdup(strstr(extensions, "cl_intel_subgroup_matrix_multiply_accumulate") ? "xe-matrix"
+                                                                                           : "xe");
     return g_strdup("unknown");
 }
 
@@ -195,10 +198,11 @@ GPtrArray *maxgl_device_list(GError **error)
             g_ptr_array_add(list, describe(ids[p], (int)p, devices[d], (int)d));
     }
     if (list->len == 0) {
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_DEVICE,
-                    "%u OpenCL platform(s) but no device: the driver sees no hardware it can use (permissions of "
-                    "/dev/dri or /dev/nvidia*?); pocl-opencl-icd makes the CPU a device",
-                    n_platforms);
+        g_set_error(
+            error, MAXGL_ERROR, MAXGL_ERROR_DEVICE,
+            "%u OpenCL platform(s) but no device: the driver sees no hardware it can use (permissions of "
+            "/dev/dri or /dev/nvidia*?); pocl-opencl-icd makes the CPU a device",
+            n_platforms);
         return NULL;
     }
     return g_steal_pointer(&list);
@@ -231,7 +235,8 @@ static const MaxglDeviceInfo *device_at(GPtrArray *devices, guint i)
     return g_ptr_array_index(devices, i);
 }
 
-/* GPUs above accelerators above CPUs; among equals the one that can do more per cycle; Oclgrind last of all. */
+/* GPUs above accelerators above CPUs; among equals the one that can do more per cycle; Oclgrind last of all.
+ */
 static double rank(const MaxglDeviceInfo *info)
 {
     static const double type_rank[] = {0, 2e12, 1e12};
@@ -258,8 +263,8 @@ static char *all_names(GPtrArray *devices)
     g_autoptr(GString) text = g_string_new(NULL);
     for (guint i = 0; i < devices->len; i++) {
         const MaxglDeviceInfo *d = device_at(devices, i);
-        g_string_append_printf(text, "%s%d:%d %s (%s)", i ? ", " : "", d->platform_index, d->device_index, d->name,
-                               maxgl_device_type_name(d->type));
+        g_string_append_printf(text, "%s%d:%d %s (%s)", i ? ", " : "", d->platform_index, d->device_index,
+                               d->name, maxgl_device_type_name(d->type));
     }
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
@@ -267,7 +272,8 @@ static char *all_names(GPtrArray *devices)
 static int no_such_device(GPtrArray *devices, const char *selector, GError **error)
 {
     g_autofree char *names = all_names(devices);
-    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND, "no OpenCL device matches \"%s\"; there is: %s", selector, names);
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND, "no OpenCL device matches \"%s\"; there is: %s",
+                selector, names);
     return -1;
 }
 
@@ -289,7 +295,8 @@ static int choose_by_name(GPtrArray *devices, const char *selector, GError **err
         if (found >= 0) {
             g_autofree char *names = all_names(devices);
             g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
-                        "\"%s\" matches more than one OpenCL device, give P:D; there is: %s", selector, names);
+                        "\"%s\" matches more than one OpenCL device, give P:D; there is: %s", selector,
+                        names);
             return -1;
         }
         found = (int)i;
@@ -307,7 +314,8 @@ static char *auto_reason(GPtrArray *devices, int chosen)
     if (devices->len == 1)
         return g_strdup("the only device");
     if (alike == 1)
-        return g_strdup_printf("the only %s%s", type, info->type == MAXGL_DEVICE_CPU ? ", and there is no GPU" : "");
+        return g_strdup_printf("the only %s%s", type,
+                               info->type == MAXGL_DEVICE_CPU ? ", and there is no GPU" : "");
     return g_strdup_printf("the %s with the most compute (units × clock × lanes) of %d", type, alike);
 }
 

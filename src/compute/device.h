@@ -5,7 +5,8 @@
 #include "compute/opencl.h"
 #include <maxgl/device.h>
 
-/** OpenCL's handle of the device that @info describes (valid while the process lives). NULL with MAXGL_ERROR_DEVICE. */
+/** OpenCL's handle of the device that @info describes (valid while the process lives). NULL with
+ * MAXGL_ERROR_DEVICE. */
 cl_device_id maxgl_device_handle(const MaxglDeviceInfo *info, cl_platform_id *platform, GError **error);
 
 /** Whether the tuning database knows the device's architecture, so that its speed is more than a guess. */

@@ -7,7 +7,7 @@ typedef struct {
     const char *text;
 } MaxglEmbeddedFile;
 
-extern const MaxglEmbeddedFile maxgl_kernel_sources[];  /* ends with a NULL name */
+extern const MaxglEmbeddedFile maxgl_kernel_sources[];   /* ends with a NULL name */
 extern const MaxglEmbeddedFile maxgl_device_databases[]; /* ends with a NULL name */
 
 #endif

@@ -70,6 +70,7 @@ gboolean maxgl_opencl_check(cl_int code, GError **error, const char *what, ...)
     va_start(args, what);
     g_autofree char *text = g_strdup_vprintf(what, args);
     va_end(args);
-    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_DEVICE, "%s: %s (%d)", text, maxgl_opencl_error_name(code), code);
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_DEVICE, "%s: %s (%d)", text, maxgl_opencl_error_name(code),
+                code);
     return FALSE;
 }

@@ -37,7 +37,8 @@ static char *source_text(const char *file, GError **error)
     return NULL;
 }
 
-/* Appends @file with its #include "…" lines replaced by those files, once each, and #line marks that name our files. */
+/* Appends @file with its #include "…" lines replaced by those files, once each, and #line marks that name our
+ * files. */
 static gboolean expand(const char *file, GHashTable *seen, int depth, GString *out, GError **error)
 {
     g_autofree char *text = source_text(file, error);
@@ -68,8 +69,13 @@ static gboolean expand(const char *file, GHashTable *seen, int depth, GString *o
 static char *cache_key(MaxglContext *context, const char *source, const char *options)
 {
     const MaxglDeviceInfo *info = context->info;
-    const char *parts[] = {source, options, info->platform_name, info->platform_version, info->name,
-                           info->driver_version, info->opencl_version};
+    const char *parts[] = {source,
+                           options,
+                           info->platform_name,
+                           info->platform_version,
+                           info->name,
+                           info->driver_version,
+                           info->opencl_version};
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
         g_checksum_update(sum, (const guchar *)parts[i], (gssize)strlen(parts[i]) + 1);
@@ -84,7 +90,8 @@ static void digest_of(const void *data, gsize size, guint8 digest[DIGEST_BYTES])
     g_checksum_get_digest(sum, digest, &length);
 }
 
-/* An entry is magic, SHA-256 of the rest, the driver's binary. Anything wrong with it means: build from source. */
+/* An entry is magic, SHA-256 of the rest, the driver's binary. Anything wrong with it means: build from
+ * source. */
 static cl_program load_cached(MaxglContext *context, const char *path, const char *options)
 {
     g_autofree char *data = NULL;
@@ -99,7 +106,8 @@ static cl_program load_cached(MaxglContext *context, const char *path, const cha
             const unsigned char *binary = (const unsigned char *)data + header;
             size_t length = size - header;
             cl_int status = CL_SUCCESS, code = CL_SUCCESS;
-            cl_program program = clCreateProgramWithBinary(context->context, 1, &context->device, &length, &binary, &status, &code);
+            cl_program program = clCreateProgramWithBinary(context->context, 1, &context->device, &length,
+                                                           &binary, &status, &code);
             if (program && code == CL_SUCCESS && status == CL_SUCCESS &&
                 clBuildProgram(program, 1, &context->device, options, NULL, NULL) == CL_SUCCESS)
                 return program;
@@ -114,7 +122,8 @@ static cl_program load_cached(MaxglContext *context, const char *path, const cha
 static void store_cached(cl_program program, const char *path)
 {
     size_t size = 0;
-    if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS || size == 0)
+    if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS ||
+        size == 0)
         return;
     const gsize header = MAGIC_BYTES + DIGEST_BYTES;
     g_autofree guint8 *data = g_malloc(header + size);
@@ -125,12 +134,13 @@ static void store_cached(cl_program program, const char *path)
     digest_of(binary, size, data + MAGIC_BYTES);
     g_autoptr(GError) error = NULL;
     if (g_mkdir_with_parents(maxgl_program_cache_dir(), 0700) != 0 ||
-        !g_file_set_contents_full(path, (const char *)data, (gssize)(header + size), G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
+        !g_file_set_contents_full(path, (const char *)data, (gssize)(header + size),
+                                  G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
         g_info("%s: cannot keep the program: %s", path, error ? error->message : g_strerror(errno));
 }
 
-static void set_build_error(MaxglContext *context, cl_program program, const char *file, const char *options, cl_int code,
-                            GError **error)
+static void set_build_error(MaxglContext *context, cl_program program, const char *file, const char *options,
+                            cl_int code, GError **error)
 {
     enum { SHOWN = 1500 };
     size_t size = 0;
@@ -140,11 +150,13 @@ static void set_build_error(MaxglContext *context, cl_program program, const cha
     g_strstrip(log);
     if (strlen(log) > SHOWN)
         log[SHOWN] = '\0';
-    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_DEVICE, "%s: the driver cannot compile cl/%s (%s) with %s: %s",
-                context->info->name, file, maxgl_opencl_error_name(code), options, *log ? log : "no log");
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_DEVICE,
+                "%s: the driver cannot compile cl/%s (%s) with %s: %s", context->info->name, file,
+                maxgl_opencl_error_name(code), options, *log ? log : "no log");
 }
 
-static cl_program compile(MaxglContext *context, const char *file, const char *source, const char *options, GError **error)
+static cl_program compile(MaxglContext *context, const char *file, const char *source, const char *options,
+                          GError **error)
 {
     cl_int code = CL_SUCCESS;
     cl_program program = clCreateProgramWithSource(context->context, 1, &source, NULL, &code);
@@ -190,7 +202,8 @@ static cl_program get_program(MaxglContext *context, const char *file, const cha
     return program;
 }
 
-cl_kernel maxgl_kernel_new(MaxglContext *context, const char *file, const char *name, const char *options, GError **error)
+cl_kernel maxgl_kernel_new(MaxglContext *context, const char *file, const char *name, const char *options,
+                           GError **error)
 {
     cl_program program = get_program(context, file, options, error);
     if (!program)

@@ -1,20 +1,25 @@
-/* OpenCL programs from the embedded sources of cl/, built once per device and option set and cached on disk. */
+/* OpenCL programs from the embedded sources of cl/, built once per device and option set and cached on disk.
+ */
 #ifndef MAXGL_COMPUTE_PROGRAM_H
 #define MAXGL_COMPUTE_PROGRAM_H
 
 #include "compute/context.h"
 
 /**
- * A new kernel object @name from cl/@file, built with @options ("-DRW=14 -DKU=2"); "-cl-std=CL1.2" is always added.
+ * A new kernel object @name from cl/@file, built with @options ("-DRW=14 -DKU=2"); "-cl-std=CL1.2" is always
+ * added.
  *
- * The program is looked for in the context, then in the disk cache ($MAXGL_CACHE_DIR, or maxgl/ in the user's cache folder),
- * then compiled from source with #include "x.clh" expanded (from $MAXGL_KERNEL_DIR where set, else from the copy in the
- * library). Cache key: SHA-256 of the expanded source, the options, and the platform's, device's and driver's versions. A
- * damaged entry is rebuilt; a cache that cannot be written costs time and nothing else.
+ * The program is looked for in the context, then in the disk cache ($MAXGL_CACHE_DIR, or maxgl/ in the user's
+ * cache folder), then compiled from source with #include "x.clh" expanded (from $MAXGL_KERNEL_DIR where set,
+ * else from the copy in the library). Cache key: SHA-256 of the expanded source, the options, and the
+ * platform's, device's and driver's versions. A damaged entry is rebuilt; a cache that cannot be written
+ * costs time and nothing else.
  *
- * Returns: a kernel to give to clReleaseKernel(); NULL with MAXGL_ERROR_DEVICE and the compiler's first lines.
+ * Returns: a kernel to give to clReleaseKernel(); NULL with MAXGL_ERROR_DEVICE and the compiler's first
+ * lines.
  */
-cl_kernel maxgl_kernel_new(MaxglContext *context, const char *file, const char *name, const char *options, GError **error);
+cl_kernel maxgl_kernel_new(MaxglContext *context, const char *file, const char *name, const char *options,
+                           GError **error);
 
 /** The folder of the disk cache; owned by the library. */
 const char *maxgl_program_cache_dir(void);

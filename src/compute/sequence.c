@@ -36,12 +36,17 @@ static void step_free(Step *step)
     g_free(step);
 }
 
+static void release_buffer(gpointer buffer)
+{
+    clReleaseMemObject(buffer);
+}
+
 static Step *step_new(StepKind kind, const char *label)
 {
     Step *step = g_new0(Step, 1);
     step->kind = kind;
     step->label = g_strdup(label);
-    step->held = g_ptr_array_new_with_free_func((GDestroyNotify)clReleaseMemObject);
+    step->held = g_ptr_array_new_with_free_func(release_buffer);
     return step;
 }
 
@@ -123,20 +128,25 @@ static gboolean check_limits(MaxglContext *context, const Step *step, GError **e
 {
     size_t group = 0, items = step->has_local ? 1 : 0;
     cl_ulong local_bytes = 0;
-    clGetKernelWorkGroupInfo(step->kernel, context->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof group, &group, NULL);
-    clGetKernelWorkGroupInfo(step->kernel, context->device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes, &local_bytes, NULL);
+    clGetKernelWorkGroupInfo(step->kernel, context->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof group, &group,
+                             NULL);
+    clGetKernelWorkGroupInfo(step->kernel, context->device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes,
+                             &local_bytes, NULL);
     for (cl_uint i = 0; step->has_local && i < step->dims; i++)
         items *= step->local[i];
     if (items <= group && local_bytes <= context->info->local_memory)
         return TRUE;
     g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT,
-                "%s: %s needs work-groups of %" G_GSIZE_FORMAT " and %" G_GUINT64_FORMAT " bytes of local memory, the device's limits are %" G_GSIZE_FORMAT
-                " and %" G_GUINT64_FORMAT ": tune for this device",
-                context->info->name, step->label, items, (guint64)local_bytes, group, context->info->local_memory);
+                "%s: %s needs work-groups of %" G_GSIZE_FORMAT " and %" G_GUINT64_FORMAT
+                " bytes of local memory, the device's limits are %" G_GSIZE_FORMAT " and %" G_GUINT64_FORMAT
+                ": tune for this device",
+                context->info->name, step->label, items, (guint64)local_bytes, group,
+                context->info->local_memory);
     return FALSE;
 }
 
-gboolean maxgl_sequence_add(MaxglSequence *sequence, const MaxglLaunch *launch, GError **error, const char *types, ...)
+gboolean maxgl_sequence_add(MaxglSequence *sequence, const MaxglLaunch *launch, GError **error,
+                            const char *types, ...)
 {
     MaxglContext *context = sequence->context;
     Step *step = step_new(STEP_KERNEL, launch->label ? launch->label : launch->kernel);
@@ -146,7 +156,8 @@ gboolean maxgl_sequence_add(MaxglSequence *sequence, const MaxglLaunch *launch, 
         step->local[i] = launch->local[i];
     }
     step->has_local = launch->local[0] != 0;
-    step->kernel = maxgl_kernel_new(context, launch->file, launch->kernel, launch->options ? launch->options : "", error);
+    step->kernel = maxgl_kernel_new(context, launch->file, launch->kernel,
+                                    launch->options ? launch->options : "", error);
     gboolean ok = step->kernel != NULL;
     if (ok) {
         va_list args;
@@ -162,10 +173,12 @@ gboolean maxgl_sequence_add(MaxglSequence *sequence, const MaxglLaunch *launch, 
     return TRUE;
 }
 
-gboolean maxgl_sequence_add_zero(MaxglSequence *sequence, cl_mem buffer, gsize offset, gsize bytes, GError **error)
+gboolean maxgl_sequence_add_zero(MaxglSequence *sequence, cl_mem buffer, gsize offset, gsize bytes,
+                                 GError **error)
 {
     if (bytes % 4 != 0) {
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "zeroing %" G_GSIZE_FORMAT " bytes: not a multiple of 4", bytes);
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+                    "zeroing %" G_GSIZE_FORMAT " bytes: not a multiple of 4", bytes);
         return FALSE;
     }
     Step *step = step_new(STEP_ZERO, "zero");
@@ -177,8 +190,8 @@ gboolean maxgl_sequence_add_zero(MaxglSequence *sequence, cl_mem buffer, gsize o
     return TRUE;
 }
 
-gboolean maxgl_sequence_add_copy(MaxglSequence *sequence, cl_mem from, gsize from_offset, cl_mem to, gsize to_offset, gsize bytes,
-                                 GError **error)
+gboolean maxgl_sequence_add_copy(MaxglSequence *sequence, cl_mem from, gsize from_offset, cl_mem to,
+                                 gsize to_offset, gsize bytes, GError **error)
 {
     (void)error;
     Step *step = step_new(STEP_COPY, "copy");
@@ -193,8 +206,8 @@ gboolean maxgl_sequence_add_copy(MaxglSequence *sequence, cl_mem from, gsize fro
     return TRUE;
 }
 
-void maxgl_sequence_add_call(MaxglSequence *sequence, const char *label, MaxglSequenceCall call, gpointer data,
-                             GDestroyNotify free_data)
+void maxgl_sequence_add_call(MaxglSequence *sequence, const char *label, MaxglSequenceCall call,
+                             gpointer data, GDestroyNotify free_data)
 {
     Step *step = step_new(STEP_CALL, label);
     step->call = call;
@@ -227,8 +240,8 @@ void maxgl_profile_print(GHashTable *profile)
         total += ((Times *)g_hash_table_lookup(profile, l->data))->seconds;
     for (GList *l = labels; l; l = l->next) {
         const Times *t = g_hash_table_lookup(profile, l->data);
-        g_printerr("%10.3f ms %5.1f %% %7u × %9.3f ms  %s\n", t->seconds * 1e3, 100 * t->seconds / total, t->calls,
-                   t->seconds * 1e3 / t->calls, (const char *)l->data);
+        g_printerr("%10.3f ms %5.1f %% %7u × %9.3f ms  %s\n", t->seconds * 1e3, 100 * t->seconds / total,
+                   t->calls, t->seconds * 1e3 / t->calls, (const char *)l->data);
     }
 }
 
@@ -255,10 +268,11 @@ static cl_int enqueue(MaxglContext *context, const Step *step, cl_event *event)
         return clEnqueueNDRangeKernel(context->queue, step->kernel, step->dims, NULL, step->global,
                                       step->has_local ? step->local : NULL, 0, NULL, event);
     case STEP_ZERO:
-        return clEnqueueFillBuffer(context->queue, step->to, &zero, sizeof zero, step->to_offset, step->bytes, 0, NULL, event);
+        return clEnqueueFillBuffer(context->queue, step->to, &zero, sizeof zero, step->to_offset, step->bytes,
+                                   0, NULL, event);
     case STEP_COPY:
-        return clEnqueueCopyBuffer(context->queue, step->from, step->to, step->from_offset, step->to_offset, step->bytes, 0, NULL,
-                                   event);
+        return clEnqueueCopyBuffer(context->queue, step->from, step->to, step->from_offset, step->to_offset,
+                                   step->bytes, 0, NULL, event);
     case STEP_CALL:
         break;
     }

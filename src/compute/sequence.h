@@ -1,5 +1,5 @@
-/* A sequence of launches prepared once and run many times. Operators append to it while planning; running it makes no decision,
- * sets no argument and allocates nothing. */
+/* A sequence of launches prepared once and run many times. Operators append to it while planning; running it
+ * makes no decision, sets no argument and allocates nothing. */
 #ifndef MAXGL_COMPUTE_SEQUENCE_H
 #define MAXGL_COMPUTE_SEQUENCE_H
 
@@ -27,23 +27,27 @@ typedef struct {
 
 /**
  * Builds the kernel, binds its arguments and appends it. @types has a letter an argument, in order:
- * m cl_mem (retained; NULL allowed), i int, u guint32, f double passed as a float, l gsize bytes of local memory.
- * Errors: MAXGL_ERROR_DEVICE; MAXGL_ERROR_LIMIT when the launch exceeds the device's work-group or local memory.
+ * m cl_mem (retained; NULL allowed), i int, u guint32, f double passed as a float, l gsize bytes of local
+ * memory. Errors: MAXGL_ERROR_DEVICE; MAXGL_ERROR_LIMIT when the launch exceeds the device's work-group or
+ * local memory.
  */
-gboolean maxgl_sequence_add(MaxglSequence *sequence, const MaxglLaunch *launch, GError **error, const char *types, ...);
+gboolean maxgl_sequence_add(MaxglSequence *sequence, const MaxglLaunch *launch, GError **error,
+                            const char *types, ...);
 
 /** Appends zeroing @bytes (a multiple of 4) of @buffer at @offset. */
-gboolean maxgl_sequence_add_zero(MaxglSequence *sequence, cl_mem buffer, gsize offset, gsize bytes, GError **error);
+gboolean maxgl_sequence_add_zero(MaxglSequence *sequence, cl_mem buffer, gsize offset, gsize bytes,
+                                 GError **error);
 
 /** Appends copying @bytes between buffers. */
-gboolean maxgl_sequence_add_copy(MaxglSequence *sequence, cl_mem from, gsize from_offset, cl_mem to, gsize to_offset, gsize bytes,
-                                 GError **error);
+gboolean maxgl_sequence_add_copy(MaxglSequence *sequence, cl_mem from, gsize from_offset, cl_mem to,
+                                 gsize to_offset, gsize bytes, GError **error);
 
 typedef gboolean (*MaxglSequenceCall)(MaxglContext *context, gpointer data, GError **error);
 
-/** Appends a call made while enqueuing (a library such as CLBlast); @free_data frees @data with the sequence. */
-void maxgl_sequence_add_call(MaxglSequence *sequence, const char *label, MaxglSequenceCall call, gpointer data,
-                             GDestroyNotify free_data);
+/** Appends a call made while enqueuing (a library such as CLBlast); @free_data frees @data with the sequence.
+ */
+void maxgl_sequence_add_call(MaxglSequence *sequence, const char *label, MaxglSequenceCall call,
+                             gpointer data, GDestroyNotify free_data);
 
 guint maxgl_sequence_length(const MaxglSequence *sequence);
 

@@ -18,7 +18,14 @@ struct MaxglTuning {
 };
 
 /* How closely an entry fits; each level outweighs all below it. */
-enum { FITS_SHAPE = 1, FITS_TYPE = 2, FITS_VENDOR = 4, FITS_ARCHITECTURE = 8, FITS_DEVICE = 16, FROM_USER = 32 };
+enum {
+    FITS_SHAPE = 1,
+    FITS_TYPE = 2,
+    FITS_VENDOR = 4,
+    FITS_ARCHITECTURE = 8,
+    FITS_DEVICE = 16,
+    FROM_USER = 32
+};
 
 static void entry_free(Entry *entry)
 {
@@ -29,7 +36,8 @@ static void entry_free(Entry *entry)
 }
 
 /* Whether the entry's optional word @key equals @value; adds @weight if it is there. */
-static gboolean fits(const config_setting_t *setting, const char *key, const char *value, int weight, int *specificity)
+static gboolean fits(const config_setting_t *setting, const char *key, const char *value, int weight,
+                     int *specificity)
 {
     const char *word = NULL;
     if (!config_setting_lookup_string(setting, key, &word))
@@ -51,14 +59,16 @@ static char *value_text(const config_setting_t *value)
     }
 }
 
-static gboolean add_entry(MaxglTuning *tuning, const MaxglDeviceInfo *device, const config_setting_t *setting, const char *file,
-                          int base, GError **error)
+static gboolean add_entry(MaxglTuning *tuning, const MaxglDeviceInfo *device, const config_setting_t *setting,
+                          const char *file, int base, GError **error)
 {
     const char *kernel = NULL, *shape = NULL;
     const config_setting_t *parameters = config_setting_get_member(setting, "parameters");
-    if (!config_setting_lookup_string(setting, "kernel", &kernel) || !parameters || !config_setting_is_group(parameters)) {
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s:%d: a tuning entry needs kernel = \"…\" and parameters = { … }",
-                    file, config_setting_source_line(setting));
+    if (!config_setting_lookup_string(setting, "kernel", &kernel) || !parameters ||
+        !config_setting_is_group(parameters)) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
+                    "%s:%d: a tuning entry needs kernel = \"…\" and parameters = { … }", file,
+                    config_setting_source_line(setting));
         return FALSE;
     }
     int specificity = base;
@@ -83,7 +93,8 @@ static gboolean add_entry(MaxglTuning *tuning, const MaxglDeviceInfo *device, co
         const config_setting_t *value = config_setting_get_elem(parameters, (unsigned)i);
         char *text = value_text(value);
         if (!text) {
-            g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s:%d: parameter %s must be a whole number or a word", file,
+            g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
+                        "%s:%d: parameter %s must be a whole number or a word", file,
                         config_setting_source_line(value), config_setting_name(value));
             return FALSE;
         }
@@ -92,8 +103,8 @@ static gboolean add_entry(MaxglTuning *tuning, const MaxglDeviceInfo *device, co
     return TRUE;
 }
 
-static gboolean add_database(MaxglTuning *tuning, const MaxglDeviceInfo *device, const char *text, const char *file, int base,
-                             GError **error)
+static gboolean add_database(MaxglTuning *tuning, const MaxglDeviceInfo *device, const char *text,
+                             const char *file, int base, GError **error)
 {
     config_t config;
     gboolean ok = TRUE;
@@ -114,7 +125,8 @@ static gboolean add_user_database(MaxglTuning *tuning, const MaxglDeviceInfo *de
 {
     const char *named = g_getenv("MAXGL_TUNING");
     gboolean must_exist = named && *named;
-    g_autofree char *path = must_exist ? g_strdup(named) : g_build_filename(g_get_user_config_dir(), "maxgl", "tuning.cfg", NULL);
+    g_autofree char *path =
+        must_exist ? g_strdup(named) : g_build_filename(g_get_user_config_dir(), "maxgl", "tuning.cfg", NULL);
     g_autofree char *text = NULL;
     if (!g_file_get_contents(path, &text, NULL, must_exist ? error : NULL))
         return !must_exist;
@@ -163,8 +175,8 @@ gboolean maxgl_tuning_knows_architecture(const MaxglTuning *tuning)
     return tuning->knows_architecture;
 }
 
-const char *maxgl_tuning_string(const MaxglTuning *tuning, const char *kernel, const char *shape, const char *name,
-                                const char *fallback)
+const char *maxgl_tuning_string(const MaxglTuning *tuning, const char *kernel, const char *shape,
+                                const char *name, const char *fallback)
 {
     for (guint i = 0; i < tuning->entries->len; i++) {
         const Entry *entry = g_ptr_array_index(tuning->entries, i);
@@ -178,7 +190,8 @@ const char *maxgl_tuning_string(const MaxglTuning *tuning, const char *kernel, c
     return fallback;
 }
 
-int maxgl_tuning_int(const MaxglTuning *tuning, const char *kernel, const char *shape, const char *name, int fallback)
+int maxgl_tuning_int(const MaxglTuning *tuning, const char *kernel, const char *shape, const char *name,
+                     int fallback)
 {
     const char *text = maxgl_tuning_string(tuning, kernel, shape, name, NULL);
     return text ? (int)g_ascii_strtoll(text, NULL, 10) : fallback;

@@ -7,7 +7,8 @@ char *maxgl_shape_text(const MaxglShape *s)
     return g_strdup_printf("%d×%d×%d×%d×%d", s->n, s->c, s->t, s->h, s->w);
 }
 
-gboolean maxgl_tensor_new(MaxglContext *context, MaxglShape shape, const char *what, MaxglTensor *tensor, GError **error)
+gboolean maxgl_tensor_new(MaxglContext *context, MaxglShape shape, const char *what, MaxglTensor *tensor,
+                          GError **error)
 {
     g_autofree char *text = maxgl_shape_text(&shape);
     g_autofree char *name = g_strdup_printf("%s (%s)", what, text);
@@ -48,7 +49,8 @@ void maxgl_shape_unpack(const MaxglShape *s, const float *blocked, float *plain)
         }
 }
 
-gboolean maxgl_tensor_write(MaxglContext *context, const MaxglTensor *tensor, const float *data, GError **error)
+gboolean maxgl_tensor_write(MaxglContext *context, const MaxglTensor *tensor, const float *data,
+                            GError **error)
 {
     g_autofree float *blocked = g_malloc(maxgl_shape_bytes(&tensor->shape));
     maxgl_shape_pack(&tensor->shape, data, blocked);

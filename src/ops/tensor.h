@@ -5,9 +5,9 @@
 #include "compute/buffer.h"
 
 /**
- * Logical shape N, C, T, H, W (time, height, width) and how it lies in memory: channel-blocked, N, ⌈C/b⌉, T, H, W, b.
- * Channels past C up to the next multiple of b exist and are zero in every tensor: operators rely on it and keep it so.
- * A matrix of N rows and F features is a tensor with T = H = W = 1, C = F.
+ * Logical shape N, C, T, H, W (time, height, width) and how it lies in memory: channel-blocked, N, ⌈C/b⌉, T,
+ * H, W, b. Channels past C up to the next multiple of b exist and are zero in every tensor: operators rely on
+ * it and keep it so. A matrix of N rows and F features is a tensor with T = H = W = 1, C = F.
  */
 typedef struct {
     int n, c, t, h, w;
@@ -56,18 +56,22 @@ static inline gsize maxgl_shape_elements(const MaxglShape *s)
 
 static inline gboolean maxgl_shape_equal(const MaxglShape *a, const MaxglShape *b)
 {
-    return a->n == b->n && a->c == b->c && a->t == b->t && a->h == b->h && a->w == b->w && a->block == b->block;
+    return a->n == b->n && a->c == b->c && a->t == b->t && a->h == b->h && a->w == b->w &&
+           a->block == b->block;
 }
 
 /** "2×64×16×56×56"; caller frees. */
 char *maxgl_shape_text(const MaxglShape *shape);
 
-/** A tensor in a buffer of its own, contents undefined; MAXGL_ERROR_LIMIT or _DEVICE. Give back with maxgl_tensor_release(). */
-gboolean maxgl_tensor_new(MaxglContext *context, MaxglShape shape, const char *what, MaxglTensor *tensor, GError **error);
+/** A tensor in a buffer of its own, contents undefined; MAXGL_ERROR_LIMIT or _DEVICE. Give back with
+ * maxgl_tensor_release(). */
+gboolean maxgl_tensor_new(MaxglContext *context, MaxglShape shape, const char *what, MaxglTensor *tensor,
+                          GError **error);
 void maxgl_tensor_release(MaxglContext *context, MaxglTensor *tensor);
 
 /** Copies N·C·T·H·W floats in PyTorch's order into the tensor, clearing its padding channels, and waits. */
-gboolean maxgl_tensor_write(MaxglContext *context, const MaxglTensor *tensor, const float *data, GError **error);
+gboolean maxgl_tensor_write(MaxglContext *context, const MaxglTensor *tensor, const float *data,
+                            GError **error);
 
 /** Copies the tensor to N·C·T·H·W floats in PyTorch's order and waits. */
 gboolean maxgl_tensor_read(MaxglContext *context, const MaxglTensor *tensor, float *data, GError **error);

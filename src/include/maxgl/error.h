@@ -12,8 +12,9 @@ G_BEGIN_DECLS
 
 /** Codes of #MAXGL_ERROR. Every message is one line that says what, where and what to do. */
 typedef enum {
-    MAXGL_ERROR_FAILED,    /**< anything without a code of its own */
-    MAXGL_ERROR_USAGE,     /**< the caller asked for something that cannot be: a bad option, a value out of range */
+    MAXGL_ERROR_FAILED, /**< anything without a code of its own */
+    MAXGL_ERROR_USAGE,  /**< the caller asked for something that cannot be: a bad option, a value out of range
+                         */
     MAXGL_ERROR_NOT_FOUND, /**< a file, device, tensor or name that does not exist */
     MAXGL_ERROR_DEVICE,    /**< the OpenCL platform, driver or compiler said no */
     MAXGL_ERROR_LIMIT,     /**< a size beyond what the device can hold: the message has need and limit */

@@ -6,7 +6,8 @@
 
 G_BEGIN_DECLS
 
-/** Pixel formats the preparing kernel reads. Chroma of I420 and NV12 is 2×2 subsampled, centred as in MPEG-2. */
+/** Pixel formats the preparing kernel reads. Chroma of I420 and NV12 is 2×2 subsampled, centred as in MPEG-2.
+ */
 typedef enum {
     MAXGL_PIXEL_RGB,  /**< 3 bytes a pixel: R G B */
     MAXGL_PIXEL_BGR,  /**< 3 bytes a pixel: B G R */
@@ -31,7 +32,8 @@ typedef struct {
     gsize frame_bytes;   /**< bytes from the frame's first byte to one past its last */
 } MaxglFrameLayout;
 
-/** What of a clip's frames the network sees, the same for every frame of the clip (augmentation is per clip). */
+/** What of a clip's frames the network sees, the same for every frame of the clip (augmentation is per clip).
+ */
 typedef struct {
     float x, y, width, height; /**< the crop box in source pixels, resized to the network's input */
     gboolean flip;             /**< mirror left and right */

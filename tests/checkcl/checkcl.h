@@ -1,0 +1,64 @@
+/* checkcl: one harness that checks every kernel against plain double-precision C, and times it.
+ *
+ * An operator's file (check_NAME.c) holds a plain reference, a table of shapes and one MaxglCheck, listed in
+ * checks.c. checkcl [--only NAME] [--small]     every case; --small keeps to those marked small (for
+ * Oclgrind) checkcl --bench [--only NAME]       times the bench cases
+ */
+#ifndef MAXGL_CHECKCL_H
+#define MAXGL_CHECKCL_H
+
+#include "compute/context.h"
+#include "compute/sequence.h"
+#include "ops/tensor.h"
+
+/** Collects the comparisons of one case. */
+typedef struct CheckReport CheckReport;
+
+typedef struct {
+    const char *name; /**< the operator: "conv3d" */
+    guint n_cases;
+    char *(*describe)(guint index);    /**< caller frees: "3×5×4×7×9, kernel 3×1×2, stride 2" */
+    gboolean (*is_small)(guint index); /**< cheap enough for Oclgrind; NULL = all are */
+    /** Runs forward and every backward pass of case @index and compares each with the reference. FALSE with
+     * @error if something could not run at all. */
+    gboolean (*check)(MaxglContext *context, guint index, CheckReport *report, GError **error);
+    /** Checks the reference's own derivative by central differences in double precision; NULL if there is
+     * none. */
+    void (*gradient)(guint index, CheckReport *report);
+    guint n_benches;
+    char *(*describe_bench)(guint index);
+    /** Appends the work of bench @index to @sequence (allocating through check_buffer()); sets floating-point
+     * operations and bytes moved at least. */
+    gboolean (*bench)(MaxglSequence *sequence, guint index, CheckReport *report, double *flops, double *bytes,
+                      GError **error);
+} MaxglCheck;
+
+extern const MaxglCheck *const maxgl_checks[]; /* checks.c; ends with NULL */
+
+/** Standard normal numbers that depend on @seed only; caller frees. */
+float *check_random(gsize n, guint64 seed);
+/** n doubles, zero; caller frees. */
+double *check_zeros(gsize n);
+double *check_to_double(const float *values, gsize n);
+
+/** A device buffer that lives until the end of the case, holding @data (or undefined if NULL), with guard
+ * bytes behind it that the harness inspects afterwards: a kernel that writes past its end is caught. */
+cl_mem check_buffer(CheckReport *report, MaxglContext *context, gsize floats, const float *data,
+                    GError **error);
+/** The same for a tensor given or wanted in PyTorch's order. */
+gboolean check_tensor(CheckReport *report, MaxglContext *context, MaxglShape shape, const float *data,
+                      MaxglTensor *tensor, GError **error);
+
+/** Compares a device tensor (also that its padding channels are zero) or plain numbers with the reference:
+ * relative L2 error below
+ * @tolerance and no NaN. @what names the comparison. */
+gboolean check_compare_tensor(CheckReport *report, MaxglContext *context, const char *what,
+                              const MaxglTensor *got, const double *want, double tolerance, GError **error);
+void check_compare(CheckReport *report, const char *what, const float *got, const double *want, gsize n,
+                   double tolerance);
+void check_compare_double(CheckReport *report, const char *what, const double *got, const double *want,
+                          gsize n, double tolerance);
+/** Notes a failure in words. */
+void check_fail(CheckReport *report, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+#endif
