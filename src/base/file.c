@@ -156,6 +156,24 @@ gboolean maxgl_file_write_atomic(const char *path, const void *data, gsize size,
     return maxgl_file_commit(file, error);
 }
 
+GMappedFile *maxgl_file_map(const char *path, GError **error)
+{
+    GMappedFile *mapped = NULL;
+    int failure = EISDIR;
+    if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        int fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
+        if (fd >= 0)
+            mapped = g_mapped_file_new_from_fd(fd, FALSE, NULL);
+        failure = errno;
+        if (fd >= 0)
+            close(fd);
+    }
+    if (!mapped)
+        g_set_error(error, MAXGL_ERROR, failure == ENOENT ? MAXGL_ERROR_NOT_FOUND : MAXGL_ERROR_IO,
+                    "%s: cannot read: %s", path, g_strerror(failure));
+    return mapped;
+}
+
 gboolean maxgl_dir_ensure(const char *path, GError **error)
 {
     if (g_mkdir_with_parents(path, 0777) != 0) {

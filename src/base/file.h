@@ -32,6 +32,10 @@ void maxgl_file_abandon(MaxglFile *file);
 /** create, write, commit. */
 gboolean maxgl_file_write_atomic(const char *path, const void *data, gsize size, GError **error);
 
+/** Maps the existing file @path for reading. #MAXGL_ERROR_NOT_FOUND or #MAXGL_ERROR_IO with the reason if
+ * that fails; an empty file has length 0 and contents NULL. */
+GMappedFile *maxgl_file_map(const char *path, GError **error);
+
 /** Makes the folder @path with its parents where missing, and finds out at once whether files can be made in
  * it: #MAXGL_ERROR_IO with the reason if not. */
 gboolean maxgl_dir_ensure(const char *path, GError **error);
