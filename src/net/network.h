@@ -1,0 +1,62 @@
+/* A network prepared for one batch size on one device: memory planned, kernels built, passes ready to run. */
+#ifndef MAXGL_NET_NETWORK_H
+#define MAXGL_NET_NETWORK_H
+
+#include "compute/sequence.h"
+#include "net/parameters.h"
+
+typedef enum {
+    MAXGL_NETWORK_INFERENCE, /**< forward only; batch norm by running statistics, folded into convolutions */
+    MAXGL_NETWORK_TRAINING,  /**< forward with batch statistics (updating the running ones) and backward */
+} MaxglNetworkMode;
+
+typedef struct MaxglNetwork MaxglNetwork;
+
+/**
+ * Prepares @resnet for @batch clips. Layers that no output needs are left out.
+ * @parameters: allocated, with everything maxgl_resnet_declare() declares; must outlive the network.
+ * @outputs: taps ("layer3", "pool", "fc", …; see MaxglActivation), NULL-terminated, at least one. Their
+ * tensors keep their values until the next forward pass. Errors: MAXGL_ERROR_LIMIT with need and limit,
+ * MAXGL_ERROR_USAGE, MAXGL_ERROR_DEVICE.
+ */
+MaxglNetwork *maxgl_network_new(MaxglContext *context, const MaxglResnet *resnet, int batch,
+                                MaxglNetworkMode mode, MaxglParameters *parameters,
+                                const char *const *outputs, GError **error);
+void maxgl_network_free(MaxglNetwork *network);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglNetwork, maxgl_network_free)
+
+/** Bytes on the device that maxgl_network_new() with the same arguments will allocate (parameters not
+ * included); 0 with @error set if it would fail. */
+guint64 maxgl_network_predict_bytes(MaxglContext *context, const MaxglResnet *resnet, int batch,
+                                    MaxglNetworkMode mode, const char *const *outputs, GError **error);
+
+/** Bytes that the network holds. */
+guint64 maxgl_network_bytes(const MaxglNetwork *network);
+int maxgl_network_batch(const MaxglNetwork *network);
+MaxglNetworkMode maxgl_network_mode(const MaxglNetwork *network);
+
+/** Where the batch of normalised clips goes before the forward pass: batch × 3 × T × H × W. */
+const MaxglTensor *maxgl_network_input(const MaxglNetwork *network);
+
+/** One of the outputs asked for, NULL if it is none. "pool" and "fc" are matrices (T = H = W = 1). */
+const MaxglTensor *maxgl_network_output(const MaxglNetwork *network, const char *tap);
+
+/** Training: where the loss's gradient with respect to an output goes before the backward pass, of the
+ * output's shape. Every output's must be written each time (zeros where there is none): backward() overwrites
+ * them. */
+const MaxglTensor *maxgl_network_output_gradient(const MaxglNetwork *network, const char *tap);
+
+/** The passes. Run forward, fill the output gradients, run backward: that overwrites the gradients of all
+ * parameters used. Nothing waits or allocates. @backward is NULL in inference. */
+MaxglSequence *maxgl_network_forward(const MaxglNetwork *network);
+MaxglSequence *maxgl_network_backward(const MaxglNetwork *network);
+
+/** Inference: takes over the parameters as they are now (folds batch norm anew). Needed after every change of
+ * them; done once by maxgl_network_new(). Nothing in training mode. */
+gboolean maxgl_network_refresh(MaxglNetwork *network, GError **error);
+
+/** Training with dropout: the random numbers of the next forward and backward pass are those of (@seed,
+ * @step). Does not wait. Nothing without dropout. */
+gboolean maxgl_network_set_step(MaxglNetwork *network, guint64 seed, guint64 step, GError **error);
+
+#endif
