@@ -17,4 +17,11 @@ int maxgl_grid_vector(MaxglContext *context, gsize multiple);
  */
 int maxgl_grid_split(MaxglContext *context, gsize pieces, MaxglLaunch *launch);
 
+/**
+ * Sets @launch's sizes for @chunks reductions, each by one work-group (along dimension 0) of "elementwise"
+ * "group" work-items.
+ * Returns: that size, to be given to the kernel as -DLANES (see cl/group.clh).
+ */
+int maxgl_grid_groups(MaxglContext *context, gsize chunks, MaxglLaunch *launch);
+
 #endif
