@@ -14,20 +14,18 @@ typedef enum { MAXGL_OPTIMIZER_SGD, MAXGL_OPTIMIZER_ADAM, MAXGL_OPTIMIZER_ADAMW 
 
 typedef struct {
     MaxglOptimizerKind kind;
-    float momentum;              /**< SGD; 0 = none */
-    gboolean nesterov;           /**< SGD */
-    float beta1, beta2, epsilon; /**< Adam, AdamW; PyTorch's defaults are 0.9, 0.999, 1e-8 */
+    float momentum;               /**< SGD; 0 = none */
+    gboolean nesterov;            /**< SGD */
+    double beta1, beta2, epsilon; /**< Adam, AdamW; PyTorch's defaults are 0.9, 0.999, 1e-8 */
 } MaxglOptimizer;
 
-/** What the kernels read each step; MAXGL_OPTIMIZER_STEP_BYTES of device memory. */
+/** What the kernels read each step. */
 typedef struct {
     guint32 step; /**< 1, 2, …; first, so that the buffer serves dropout too */
     float learning_rate;
-    float correction1;      /**< 1/(1 − beta1^step) */
-    float correction2_root; /**< √(1 − beta2^step) */
+    float adam_rate; /**< learning_rate / (1 − beta1^step) */
+    float adam_root; /**< √(1 − beta2^step) */
 } MaxglOptimizerStep;
-
-#define MAXGL_OPTIMIZER_STEP_BYTES sizeof(MaxglOptimizerStep)
 
 /** Flat buffers that an update reads and writes. */
 typedef struct {
@@ -41,8 +39,8 @@ typedef struct {
 /** How many state buffers @optimizer needs: 0 to 2. */
 int maxgl_optimizer_states(const MaxglOptimizer *optimizer);
 
-/** Enqueues writing the numbers of step @step (1, 2, …) into @buffer, before what is enqueued after it. Does
- * not wait and keeps no reference to host memory. */
+/** Enqueues writing the numbers of step @step (1, 2, …) into @buffer, a MaxglOptimizerStep. Does not wait and
+ * keeps no reference to host memory: what was enqueued before still sees the old numbers. */
 gboolean maxgl_optimizer_set_step(MaxglContext *context, const MaxglOptimizer *optimizer, cl_mem buffer,
                                   guint32 step, double learning_rate, GError **error);
 
@@ -51,7 +49,7 @@ gboolean maxgl_optimizer_set_step(MaxglContext *context, const MaxglOptimizer *o
  * (AdamW); 0 for ranges such as biases that are not decayed. */
 gboolean maxgl_optimizer_update(MaxglSequence *sequence, const MaxglOptimizer *optimizer,
                                 const MaxglOptimizerBuffers *buffers, gsize offset, gsize floats,
-                                float weight_decay, GError **error);
+                                double weight_decay, GError **error);
 
 /** What maxgl_gradient_norm() writes. */
 typedef struct {
@@ -62,7 +60,7 @@ typedef struct {
 /** Bytes of scratch memory for @floats gradients. */
 gsize maxgl_gradient_norm_workspace(gsize floats);
 
-/** Appends the norm of the first @floats gradients into @result (a MaxglGradientNorm); the order of summation
+/** Appends the norm of the @floats gradients into @result (a MaxglGradientNorm); the order of summation
  * is fixed. @max_norm above 0; INFINITY to measure and not clip. */
 gboolean maxgl_gradient_norm(MaxglSequence *sequence, cl_mem gradients, gsize floats, float max_norm,
                              cl_mem result, cl_mem workspace, GError **error);

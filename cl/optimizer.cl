@@ -1,0 +1,112 @@
+// Updates of flat parameter buffers with the arithmetic of torch.optim, and the gradient's norm.
+
+#include "group.clh"
+#include "vector.clh"
+
+// MaxglOptimizerStep
+typedef struct {
+    uint step;
+    float learning_rate;
+    float adam_rate;
+    float adam_root;
+} OptimizerStep;
+
+// Work-item i takes the vectors i·run … (i+1)·run − 1 of the range.
+#define FOR_EACH_VECTOR(at, floats, run)                                                                     \
+    for (ulong at = get_global_id(0) * (ulong)(run)*VECTOR,                                                  \
+               end_ = min(at + (ulong)(run)*VECTOR, (ulong)(floats));                                        \
+         at < end_; at += VECTOR)
+
+static float clip_scale(global const float *clip)
+{
+    return clip ? clip[0] : 1.0f;
+}
+
+kernel void optimizer_sgd(global float *parameters, global const float *gradients, global float *velocities,
+                          global const OptimizerStep *step, global const float *clip, uint offset,
+                          uint floats, int run, float weight_decay, float momentum, int nesterov)
+{
+    const float rate = step->learning_rate, scale = clip_scale(clip);
+    FOR_EACH_VECTOR(at, floats, run)
+    {
+        const ulong i = offset + at;
+        const uint n = (uint)min((ulong)VECTOR, floats - at);
+        floatv parameter = vector_load(parameters + i, n);
+        floatv gradient = fma((floatv)weight_decay, parameter, scale * vector_load(gradients + i, n));
+        if (velocities) {
+            const floatv velocity = fma((floatv)momentum, vector_load(velocities + i, n), gradient);
+            vector_store(velocity, velocities + i, n);
+            gradient = nesterov ? fma((floatv)momentum, velocity, gradient) : velocity;
+        }
+        vector_store(fma((floatv)-rate, gradient, parameter), parameters + i, n);
+    }
+}
+
+// @gain1, @gain2: 1 − beta, which must not be computed from a rounded beta.
+kernel void optimizer_adam(global float *parameters, global const float *gradients, global float *first,
+                           global float *second, global const OptimizerStep *step, global const float *clip,
+                           uint offset, uint floats, int run, float weight_decay, float beta1, float gain1,
+                           float beta2, float gain2, float epsilon, int decoupled)
+{
+    const float scale = clip_scale(clip), rate = step->adam_rate, root = step->adam_root;
+    const float coupled_decay = decoupled ? 0.0f : weight_decay;
+    const float shrink = decoupled ? step->learning_rate * weight_decay : 0.0f;
+    FOR_EACH_VECTOR(at, floats, run)
+    {
+        const ulong i = offset + at;
+        const uint n = (uint)min((ulong)VECTOR, floats - at);
+        floatv parameter = vector_load(parameters + i, n);
+        const floatv gradient = fma((floatv)coupled_decay, parameter, scale * vector_load(gradients + i, n));
+        const floatv m = fma((floatv)beta1, vector_load(first + i, n), gain1 * gradient);
+        const floatv v = fma((floatv)beta2, vector_load(second + i, n), gain2 * gradient * gradient);
+        vector_store(m, first + i, n);
+        vector_store(v, second + i, n);
+        parameter = fma((floatv)-shrink, parameter, parameter);
+        const floatv denominator = sqrt(v) / root + epsilon;
+        vector_store(fma((floatv)-rate, m / denominator, parameter), parameters + i, n);
+    }
+}
+
+static float sum_lanes(floatv v)
+{
+    float lanes[VECTOR], sum = 0.0f;
+    VSTORE(v, 0, lanes);
+    for (int i = 0; i < VECTOR; i++)
+        sum += lanes[i];
+    return sum;
+}
+
+// Each work-group adds up the squares of a chunk of @chunk floats (a multiple of VECTOR · LANES).
+kernel void gradient_norm_partial(global const float *gradients, uint floats, uint chunk,
+                                  global float *partial)
+{
+    GROUP_SCRATCH(scratch);
+    const ulong start = get_group_id(0) * (ulong)chunk;
+    const ulong end = min(start + chunk, (ulong)floats);
+    floatv sum = 0.0f;
+    for (ulong at = start + LANE * VECTOR; at < end; at += LANES * VECTOR) {
+        const floatv g = vector_load(gradients + at, (uint)min((ulong)VECTOR, end - at));
+        sum = fma(g, g, sum);
+    }
+    const float total = group_sum(sum_lanes(sum), scratch);
+    if (LANE == 0)
+        partial[get_group_id(0)] = total;
+}
+
+// One work-group. @result: MaxglGradientNorm. 1e-6 as in torch.nn.utils.clip_grad_norm_.
+kernel void gradient_norm_total(global const float *partial, uint n, float max_norm, global float *result)
+{
+    GROUP_SCRATCH(scratch);
+    float sum = 0.0f, lost = 0.0f; // compensated: there may be thousands
+    for (uint i = LANE; i < n; i += LANES) {
+        const float value = partial[i] - lost;
+        const float next = sum + value;
+        lost = (next - sum) - value;
+        sum = next;
+    }
+    const float norm = sqrt(group_sum(sum, scratch));
+    if (LANE == 0) {
+        result[0] = fmin(1.0f, max_norm / (norm + 1e-6f));
+        result[1] = norm;
+    }
+}
