@@ -117,7 +117,8 @@ static gboolean take_entry(Cursor *cursor, Header *header, const char **problem)
         header->has_descr = TRUE;
         if (take_string(cursor, header->descr, sizeof header->descr))
             return TRUE;
-        *problem = "structured elements, float32 ('<f4') is needed";
+        if (take(cursor, '['))
+            *problem = "structured elements, float32 ('<f4') is needed";
         return FALSE;
     }
     if (strcmp(key, "fortran_order") == 0 && !header->has_fortran) {

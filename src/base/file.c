@@ -127,7 +127,7 @@ gboolean maxgl_file_commit(MaxglFile *file, GError **error)
     errno = 0;
     good = note(file, fclose(file->stream) == 0, NULL) && good;
     if (good)
-        good = note(file, g_rename(file->temporary, file->path) == 0, NULL);
+        good = note(file, rename(file->temporary, file->path) == 0, NULL);
     if (good) {
         sync_folder(file->path);
     } else {
@@ -208,10 +208,8 @@ gboolean maxgl_dir_require_space(const char *path, guint64 bytes, GError **error
     guint64 available = (guint64)info.f_bavail * info.f_frsize;
     if (available >= bytes)
         return TRUE;
-    g_autofree char *need = g_format_size_full(bytes, G_FORMAT_SIZE_IEC_UNITS);
-    g_autofree char *have = g_format_size_full(available, G_FORMAT_SIZE_IEC_UNITS);
-    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_IO, "%s: not enough space: %s needed, %s free", path, need,
-                have);
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_IO, "%s: not enough space: %.1f MiB needed, %.1f MiB free",
+                path, (double)bytes / 0x1p20, (double)available / 0x1p20);
     return FALSE;
 }
 
