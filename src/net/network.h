@@ -12,23 +12,32 @@ typedef enum {
 
 typedef struct MaxglNetwork MaxglNetwork;
 
+/** How a network is to be run. */
+typedef struct {
+    MaxglNetworkMode mode;
+    int batch; /**< clips at once, at least 1 */
+    /** Taps wanted ("layer3", "pool", "fc", …; see MaxglActivation), NULL-terminated, at least one. Their
+     * tensors keep their values until the next forward pass. Layers that no output needs are left out. */
+    const char *const *outputs;
+    guint64 seed; /**< of dropout's random numbers, in training */
+} MaxglNetworkOptions;
+
 /**
- * Prepares @resnet for @batch clips. Layers that no output needs are left out.
- * @parameters: allocated, with everything maxgl_resnet_declare() declares; must outlive the network.
- * @outputs: taps ("layer3", "pool", "fc", …; see MaxglActivation), NULL-terminated, at least one. Their
- * tensors keep their values until the next forward pass. Errors: MAXGL_ERROR_LIMIT with need and limit,
- * MAXGL_ERROR_USAGE, MAXGL_ERROR_DEVICE.
+ * Prepares @resnet on @context.
+ * @parameters: allocated, with everything maxgl_resnet_declare() declares (and gradients, for training); must
+ * outlive the network.
+ * Errors: MAXGL_ERROR_LIMIT with need and limit, MAXGL_ERROR_USAGE, MAXGL_ERROR_DEVICE.
  */
-MaxglNetwork *maxgl_network_new(MaxglContext *context, const MaxglResnet *resnet, int batch,
-                                MaxglNetworkMode mode, MaxglParameters *parameters,
-                                const char *const *outputs, GError **error);
+MaxglNetwork *maxgl_network_new(MaxglContext *context, const MaxglResnet *resnet,
+                                const MaxglNetworkOptions *options, MaxglParameters *parameters,
+                                GError **error);
 void maxgl_network_free(MaxglNetwork *network);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglNetwork, maxgl_network_free)
 
 /** Bytes on the device that maxgl_network_new() with the same arguments will allocate (parameters not
  * included); 0 with @error set if it would fail. */
-guint64 maxgl_network_predict_bytes(MaxglContext *context, const MaxglResnet *resnet, int batch,
-                                    MaxglNetworkMode mode, const char *const *outputs, GError **error);
+guint64 maxgl_network_predict_bytes(MaxglContext *context, const MaxglResnet *resnet,
+                                    const MaxglNetworkOptions *options, GError **error);
 
 /** Bytes that the network holds. */
 guint64 maxgl_network_bytes(const MaxglNetwork *network);
@@ -55,8 +64,8 @@ MaxglSequence *maxgl_network_backward(const MaxglNetwork *network);
  * them; done once by maxgl_network_new(). Nothing in training mode. */
 gboolean maxgl_network_refresh(MaxglNetwork *network, GError **error);
 
-/** Training with dropout: the random numbers of the next forward and backward pass are those of (@seed,
- * @step). Does not wait. Nothing without dropout. */
-gboolean maxgl_network_set_step(MaxglNetwork *network, guint64 seed, guint64 step, GError **error);
+/** Training with dropout: the next forward and backward pass use the random numbers of (seed, @step). Does
+ * not wait. Nothing without dropout. */
+gboolean maxgl_network_set_step(MaxglNetwork *network, guint32 step, GError **error);
 
 #endif

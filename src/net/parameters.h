@@ -9,6 +9,7 @@
 
 #include "net/resnet3d.h"
 #include "ops/conv3d.h"
+#include "ops/linear.h"
 
 /** How a parameter lies on the device. */
 typedef enum {
@@ -36,13 +37,14 @@ typedef struct {
     MaxglParameterGroup group;
     MaxglInit init;
     int rank;
-    gint64 shape[5];  /**< in PyTorch's order */
-    gint64 count;     /**< product of the shape */
-    MaxglConv3d conv; /**< of a convolution; of a linear layer as a 1×1×1 one */
-    gsize floats;     /**< on the device */
-    gsize offset;     /**< floats, into the flat buffer of its group */
-    cl_mem value;     /**< window, once allocated */
-    cl_mem gradient;  /**< window; NULL for statistics and without gradients */
+    gint64 shape[5];    /**< in PyTorch's order */
+    gint64 count;       /**< product of the shape */
+    MaxglConv3d conv;   /**< its packing, if it is a convolution's */
+    MaxglLinear linear; /**< or a linear layer's */
+    gsize floats;       /**< on the device */
+    gsize offset;       /**< floats, into the flat buffer of its group */
+    cl_mem value;       /**< window, once allocated */
+    cl_mem gradient;    /**< window; NULL for statistics and without gradients */
 } MaxglParameter;
 
 typedef struct MaxglParameters MaxglParameters;
@@ -57,7 +59,8 @@ int maxgl_layout_block(MaxglContext *context);
 int maxgl_layout_input_block(MaxglContext *context);
 
 /** Declares a parameter under a new name. Returns: its index. Only before maxgl_parameters_allocate(). */
-int maxgl_parameters_add_conv3d(MaxglParameters *parameters, const char *name, const MaxglConv3d *conv);
+int maxgl_parameters_add_conv3d(MaxglParameters *parameters, const char *name, const MaxglConv3d *conv,
+                                MaxglInit init);
 int maxgl_parameters_add_linear(MaxglParameters *parameters, const char *name, int in, int out,
                                 MaxglInit init);
 int maxgl_parameters_add_vector(MaxglParameters *parameters, const char *name, int channels,
@@ -70,9 +73,9 @@ void maxgl_resnet_declare(const MaxglResnet *resnet, MaxglParameters *parameters
  * _DEVICE. */
 gboolean maxgl_parameters_allocate(MaxglParameters *parameters, gboolean gradients, GError **error);
 
-/** Draws every parameter anew as its declaration says: a normal or uniform number an element from the stream
- * (seed, MAXGL_RANDOM_WEIGHTS, 0, CRC of the name), so that the same name starts the same in any network and
- * on any device. */
+/** Draws every parameter anew as its declaration says, element by element in PyTorch's order, from the stream
+ * (seed, MAXGL_RANDOM_WEIGHTS, 0, hash of the name): the same name starts the same in any network and on any
+ * device. */
 gboolean maxgl_parameters_initialise(MaxglParameters *parameters, guint64 seed, GError **error);
 
 guint maxgl_parameters_count(const MaxglParameters *parameters);

@@ -28,6 +28,10 @@ typedef struct {
     int frames, height, columns; /**< clip size: frames, rows, columns of pixels */
 } MaxglResnetSpec;
 
+/** The smallest height and width of a clip. Nothing in the arithmetic forbids less, but all stages behind the
+ * stem would see one pixel (our choice). */
+#define MAXGL_RESNET_MIN_PIXELS 8
+
 /** hara-r3d18, 3×16×112×112, no classes, no dropout. */
 void maxgl_resnet_spec_init(MaxglResnetSpec *spec);
 
@@ -40,6 +44,9 @@ gboolean maxgl_resnet_spec_parse(MaxglResnetSpec *spec, const char *name, GError
 
 /** The name that maxgl_resnet_spec_parse() reads back; caller frees. */
 char *maxgl_resnet_spec_name(const MaxglResnetSpec *spec);
+
+/** MAXGL_ERROR_USAGE if a number is out of range, the clip too small or there is no such network. */
+gboolean maxgl_resnet_spec_validate(const MaxglResnetSpec *spec, GError **error);
 
 /** All names, NULL-terminated; static. */
 const char *const *maxgl_resnet_names(void);
