@@ -10,6 +10,7 @@
 G_STATIC_ASSERT(G_BYTE_ORDER == G_LITTLE_ENDIAN);
 
 #define HEADER_MAX 100000000 /* as in the reference implementation */
+#define DEPTH_MAX 8
 #define METADATA "__metadata__"
 
 static const struct {
@@ -68,6 +69,36 @@ static gboolean fail(GError **error, const char *path, const char *format, ...)
     return FALSE;
 }
 
+/* One object, not deeply nested, of nothing but JSON's characters. The parser itself takes comments and more
+ * text behind the object, and recurses as deep as it is told to. */
+static gboolean check_nesting(const MaxglSafetensors *file, const char *text, gsize size, GError **error)
+{
+    int depth = 0;
+    gsize i = 0;
+    do {
+        char c = text[i];
+        if (c == '"') {
+            for (i++; i < size && text[i] != '"'; i++)
+                if (text[i] == '\\')
+                    i++;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        } else if (!g_ascii_isalnum(c) && !(c && strchr(":,+-. \t\r\n", c))) {
+            return fail(error, file->path, "the header is not JSON at byte %" G_GSIZE_FORMAT, i + 8);
+        }
+        if (depth > DEPTH_MAX)
+            return fail(error, file->path, "the header is nested more than %d levels deep", DEPTH_MAX);
+        i++;
+    } while (i < size && depth > 0);
+    while (i < size && strchr(" \t\r\n", text[i]) && text[i])
+        i++;
+    if (i < size)
+        return fail(error, file->path, "more text after the header's object at byte %" G_GSIZE_FORMAT, i + 8);
+    return TRUE;
+}
+
 /* The first member that an object has twice: the parser keeps the last of them and does not complain. */
 typedef struct {
     GHashTable *seen; /* object address and name */
@@ -90,6 +121,8 @@ static gboolean parse_json(MaxglSafetensors *file, const char *text, gsize size,
     if (!g_utf8_validate_len(text, size, &bad))
         return fail(error, file->path, "the header is not UTF-8 at byte %" G_GSIZE_FORMAT,
                     (gsize)(bad - text) + 8);
+    if (!check_nesting(file, text, size, error))
+        return FALSE;
 
     Members members = {g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL), NULL};
     gulong handler = g_signal_connect(file->header, "object-member", G_CALLBACK(on_member), &members);
