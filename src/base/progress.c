@@ -9,7 +9,7 @@
 #define REDRAW_MICROSECONDS (G_USEC_PER_SEC / 10)
 #define PLAIN_MICROSECONDS (10 * G_USEC_PER_SEC)
 #define BAR_MAX 40
-#define BAR_MIN 8
+#define BAR_STEP 8 /* so that the bar does not change its width with every digit behind it */
 
 struct MaxglProgress {
     char *title;
@@ -84,9 +84,9 @@ static char *render(const char *title, gint64 done, gint64 total, double elapsed
     g_string_append_printf(tail, "  %s%s", time, remaining >= 0 ? " left" : "");
 
     glong room = columns - g_utf8_strlen(title, -1) - g_utf8_strlen(tail->str, -1) - 4;
-    int width = (int)MIN(room - 2, BAR_MAX);
+    int width = (int)MIN(room - 2, BAR_MAX) / BAR_STEP * BAR_STEP;
     g_autofree char *line = NULL;
-    if (total > 0 && width >= BAR_MIN) {
+    if (total > 0 && width > 0) {
         g_autofree char *bar = render_bar(width, (double)done / (double)total, utf8);
         line = g_strdup_printf("%s  %s%s%s  %s", title, color ? "\033[36m" : "", bar, color ? "\033[0m" : "",
                                tail->str);
