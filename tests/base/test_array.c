@@ -1,4 +1,5 @@
 #include "base/array.h"
+#include "base/random.h"
 
 #include <glib/gstdio.h>
 #include <maxgl/error.h>
@@ -251,6 +252,40 @@ static void test_broken_files(void **state)
     }
 }
 
+/* Random bytes in the header: refused, or every number can be read. */
+static void test_random_damage(void **state)
+{
+    Fixture *fixture = *state;
+    const gint64 shape[] = {2, 3};
+    const float data[6] = {1, 1, 1, 1, 1, 1};
+    assert_true(maxgl_array_save(fixture->path, MAXGL_ARRAY_F32, 2, shape, data, NULL));
+    g_autofree char *text = NULL;
+    gsize size;
+    assert_true(g_file_get_contents(fixture->path, &text, &size, NULL));
+    int refused = 0;
+    for (guint round = 0; round < 1000; round++) {
+        g_autofree char *damaged = g_memdup2(text, size);
+        MaxglRandom random;
+        maxgl_random_init(&random, 2, MAXGL_RANDOM_TEST, 0, round);
+        for (guint i = 0; i <= round % 3; i++)
+            damaged[maxgl_random_below(&random, 80)] = (char)(32 + maxgl_random_below(&random, 96));
+        assert_true(g_file_set_contents_full(fixture->path, damaged, (gssize)size, G_FILE_SET_CONTENTS_NONE,
+                                             0600, NULL));
+        g_autoptr(MaxglArray) array = maxgl_array_open(fixture->path, &fixture->error);
+        if (!array) {
+            assert_true(g_error_matches(fixture->error, MAXGL_ERROR, MAXGL_ERROR_FORMAT));
+            g_clear_error(&fixture->error);
+            refused++;
+            continue;
+        }
+        float sum = 0;
+        for (gint64 i = 0; i < array->count; i++)
+            sum += array->data[i];
+        assert_true(sum == 6);
+    }
+    assert_in_range(refused, 300, 999);
+}
+
 static void test_missing_file(void **state)
 {
     Fixture *fixture = *state;
@@ -262,9 +297,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_save_bytes),       TEST(test_round_trip),   TEST(test_streaming),     TEST(test_no_rows),
-        TEST(test_abandoned_writer), TEST(test_int64),        TEST(test_other_headers), TEST(test_refusals),
-        TEST(test_broken_files),     TEST(test_missing_file),
+        TEST(test_save_bytes),       TEST(test_round_trip),    TEST(test_streaming),     TEST(test_no_rows),
+        TEST(test_abandoned_writer), TEST(test_int64),         TEST(test_other_headers), TEST(test_refusals),
+        TEST(test_broken_files),     TEST(test_random_damage), TEST(test_missing_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,3 +1,4 @@
+#include "base/random.h"
 #include "base/safetensors.h"
 
 #include <glib/gstdio.h>
@@ -361,6 +362,43 @@ static void test_every_truncation(void **state)
     }
 }
 
+/* Random bytes in the length and the header: refused, or every byte of every tensor can be read. */
+static void test_random_damage(void **state)
+{
+    Fixture *fixture = *state;
+    g_autoptr(MaxglSafetensorsWriter) writer = make_writer();
+    assert_true(maxgl_safetensors_writer_write(writer, fixture->path, NULL));
+    g_autofree char *text = NULL;
+    gsize size;
+    assert_true(g_file_get_contents(fixture->path, &text, &size, NULL));
+    int refused = 0;
+    for (guint round = 0; round < 1000; round++) {
+        g_autofree char *damaged = g_memdup2(text, size);
+        MaxglRandom random;
+        maxgl_random_init(&random, 1, MAXGL_RANDOM_TEST, 0, round);
+        for (guint i = 0; i <= round % 3; i++)
+            damaged[maxgl_random_below(&random, (guint32)size - 44)] = (char)maxgl_random_below(&random, 256);
+        assert_true(g_file_set_contents_full(fixture->path, damaged, (gssize)size, G_FILE_SET_CONTENTS_NONE,
+                                             0600, NULL));
+        g_autoptr(MaxglSafetensors) file = maxgl_safetensors_open(fixture->path, &fixture->error);
+        if (!file) {
+            assert_true(g_error_matches(fixture->error, MAXGL_ERROR, MAXGL_ERROR_FORMAT));
+            g_clear_error(&fixture->error);
+            refused++;
+            continue;
+        }
+        gsize total = 0;
+        for (guint i = 0; i < maxgl_safetensors_count(file); i++) {
+            const MaxglSafetensor *tensor = maxgl_safetensors_get(file, i);
+            g_autofree void *copy = g_memdup2(tensor->data, tensor->size);
+            assert_true(tensor->size == 0 || memcmp(copy, tensor->data, tensor->size) == 0);
+            total += tensor->size;
+        }
+        assert_true(total <= size - 8);
+    }
+    assert_in_range(refused, 300, 999);
+}
+
 static void test_missing_file(void **state)
 {
     Fixture *fixture = *state;
@@ -374,10 +412,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_written_bytes),    TEST(test_round_trip),   TEST(test_empty_file),
-        TEST(test_other_headers),    TEST(test_float_types),  TEST(test_refusals),
-        TEST(test_not_json),         TEST(test_deep_nesting), TEST(test_lengths),
-        TEST(test_every_truncation), TEST(test_missing_file),
+        TEST(test_written_bytes),    TEST(test_round_trip),    TEST(test_empty_file),
+        TEST(test_other_headers),    TEST(test_float_types),   TEST(test_refusals),
+        TEST(test_not_json),         TEST(test_deep_nesting),  TEST(test_lengths),
+        TEST(test_every_truncation), TEST(test_random_damage), TEST(test_missing_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
