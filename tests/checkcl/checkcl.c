@@ -51,9 +51,14 @@ void check_report_begin(CheckReport *report, MaxglContext *context, const char *
     report->description = g_strdup(description);
 }
 
+static gboolean is_oclgrind(const MaxglContext *context)
+{
+    return context->info->vendor == MAXGL_VENDOR_OCLGRIND;
+}
+
 static gsize guard_bytes(const MaxglContext *context)
 {
-    return context->info->vendor == MAXGL_VENDOR_OCLGRIND ? 0 : GUARD_BYTES;
+    return is_oclgrind(context) ? 0 : GUARD_BYTES;
 }
 
 static void inspect_guard(CheckReport *report, const Buffer *buffer)
@@ -80,7 +85,10 @@ void check_report_end(CheckReport *report)
         const Buffer *buffer = &g_array_index(report->buffers, Buffer, i);
         if (guard_bytes(report->context) > 0)
             inspect_guard(report, buffer);
-        maxgl_buffer_free(report->context, buffer->memory);
+        /* Oclgrind 21.10 takes new buffers for uninitialised, whatever is written to them, where they follow
+         * released ones. */
+        if (!is_oclgrind(report->context))
+            maxgl_buffer_free(report->context, buffer->memory);
     }
     g_array_set_size(report->buffers, 0);
 }

@@ -1,0 +1,185 @@
+// Batch normalisation with residual and ReLU: see src/ops/batch_norm.h. Options: those of plane.clh.
+#include "plane.clh"
+
+// Partial results of the chunks lie as [2][samples · chunks][channels]: two vectors for each chunk.
+static size_t part_of_chunk(int blocks, int channel)
+{
+    const int sample = get_group_id(1) / blocks;
+    return ((size_t)sample * get_num_groups(0) + get_group_id(0)) * blocks * BLOCK + channel;
+}
+
+static float pixels_of_part(int part, int pixels, int chunk, int chunks)
+{
+    return (float)min(pixels - part % chunks * chunk, chunk);
+}
+
+// Mean and sum of squared deviations of each chunk. Two passes keep the squares small whatever the mean is; the second one
+// finds the chunk in the cache.
+kernel void batch_norm_statistics_chunk(global const float *x, global float *parts, int pixels, int chunk,
+                                        int blocks, int n_parts)
+{
+    LANE_SCRATCH(scratch);
+    const Walk walk = walk_chunk(pixels, chunk, blocks);
+    global const float *from = x + walk.first;
+    floatv sum = 0.0f;
+    for (int i = 0; i < walk.count; i++)
+        sum += VLOAD_ALIGNED(0, from + i * STEP);
+    const int n = min(pixels - (int)get_group_id(0) * chunk, chunk);
+    const floatv mean = sum_lanes(sum, scratch) / (float)n;
+    floatv squares = 0.0f;
+    for (int i = 0; i < walk.count; i++) {
+        const floatv d = VLOAD_ALIGNED(0, from + i * STEP) - mean;
+        squares = fma(d, d, squares);
+    }
+    squares = sum_lanes(squares, scratch);
+    if (LANE == 0) {
+        global float *part = parts + part_of_chunk(blocks, walk.channel);
+        VSTORE_ALIGNED(mean, 0, part);
+        VSTORE_ALIGNED(squares, 0, part + (size_t)n_parts * blocks * BLOCK);
+    }
+}
+
+// Merges the chunks (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm", 1979, for many parts at once):
+// mean = Σ n_i mean_i / n, squares = Σ squares_i + n_i (mean_i − mean)².
+kernel void batch_norm_statistics_merge(global const float *parts, global float *saved, global float *running_mean,
+                                        global float *running_var, int pixels, int chunk, int chunks, int n_parts,
+                                        float eps, float momentum)
+{
+    LANE_SCRATCH(scratch);
+    const size_t channels = get_num_groups(1) * BLOCK;
+    const size_t channel = get_group_id(1) * BLOCK + COLUMN * VECTOR;
+    const float total = (float)(n_parts / chunks) * (float)pixels;
+    global const float *means = parts + channel, *squares = means + n_parts * channels;
+
+    floatv sum = 0.0f;
+    for (int i = LANE; i < n_parts; i += LANES)
+        sum += pixels_of_part(i, pixels, chunk, chunks) * VLOAD_ALIGNED(0, means + i * channels);
+    const floatv mean = sum_lanes(sum, scratch) / total;
+    sum = 0.0f;
+    for (int i = LANE; i < n_parts; i += LANES) {
+        const floatv d = VLOAD_ALIGNED(0, means + i * channels) - mean;
+        sum += fma(pixels_of_part(i, pixels, chunk, chunks) * d, d, VLOAD_ALIGNED(0, squares + i * channels));
+    }
+    sum = sum_lanes(sum, scratch);
+    if (LANE != 0)
+        return;
+    VSTORE_ALIGNED(mean, 0, saved + channel);
+    VSTORE_ALIGNED(1.0f / sqrt(sum / total + eps), 0, saved + channels + channel);
+    const floatv old_mean = VLOAD_ALIGNED(0, running_mean + channel), old_var = VLOAD_ALIGNED(0, running_var + channel);
+    VSTORE_ALIGNED(fma((floatv)momentum, mean - old_mean, old_mean), 0, running_mean + channel);
+    VSTORE_ALIGNED(fma((floatv)momentum, sum / (total - 1.0f) - old_var, old_var), 0, running_var + channel);
+}
+
+// The one expression that forward stores and backward repeats to know where ReLU was open.
+#define NORMALISED(x, mean, scale, beta) fma((x) - (mean), scale, beta)
+
+static void normalise(Walk walk, global const float *x, global const float *residual, global float *y, floatv mean,
+                      floatv scale, floatv beta, int relu)
+{
+    for (int i = 0; i < walk.count; i++) {
+        const size_t at = walk.first + i * STEP;
+        floatv v = NORMALISED(VLOAD_ALIGNED(0, x + at), mean, scale, beta);
+        if (residual)
+            v += VLOAD_ALIGNED(0, residual + at);
+        VSTORE_ALIGNED(relu ? RELU(v) : v, 0, y + at);
+    }
+}
+
+kernel void batch_norm_forward_training(global const float *x, global const float *residual, global float *y,
+                                        global const float *gamma, global const float *beta,
+                                        global const float *saved, int pixels, int chunk, int blocks, int relu)
+{
+    const Walk walk = walk_chunk(pixels, chunk, blocks);
+    const floatv mean = VLOAD_ALIGNED(0, saved + walk.channel);
+    const floatv scale = VLOAD_ALIGNED(0, saved + blocks * BLOCK + walk.channel) * VLOAD_ALIGNED(0, gamma + walk.channel);
+    normalise(walk, x, residual, y, mean, scale, VLOAD_ALIGNED(0, beta + walk.channel), relu);
+}
+
+kernel void batch_norm_forward_evaluation(global const float *x, global const float *residual, global float *y,
+                                          global const float *gamma, global const float *beta,
+                                          global const float *running_mean, global const float *running_var,
+                                          int pixels, int chunk, int blocks, int relu, float eps)
+{
+    const Walk walk = walk_chunk(pixels, chunk, blocks);
+    const floatv invstd = 1.0f / sqrt(VLOAD_ALIGNED(0, running_var + walk.channel) + eps);
+    normalise(walk, x, residual, y, VLOAD_ALIGNED(0, running_mean + walk.channel), invstd * VLOAD_ALIGNED(0, gamma + walk.channel),
+              VLOAD_ALIGNED(0, beta + walk.channel), relu);
+}
+
+// dy where ReLU was open (all of it if there was none). y is NULL if forward had no residual: then x tells.
+static floatv open_gradient(size_t at, global const float *x, global const float *y, global const float *dy,
+                            floatv mean, floatv scale, floatv beta, int relu)
+{
+    const floatv d = VLOAD_ALIGNED(0, dy + at);
+    if (!relu)
+        return d;
+    const floatv out = y ? VLOAD_ALIGNED(0, y + at) : NORMALISED(VLOAD_ALIGNED(0, x + at), mean, scale, beta);
+    return out > 0.0f ? d : (floatv)(0.0f);
+}
+
+// Σ g and Σ g·(x − mean) of each chunk, where g is dy past ReLU; also hands g to the residual.
+kernel void batch_norm_backward_chunk(global const float *x, global const float *y, global const float *dy,
+                                      global float *d_residual, global const float *gamma, global const float *beta,
+                                      global const float *saved, global float *parts, int pixels, int chunk,
+                                      int blocks, int n_parts, int relu, int accumulate_residual)
+{
+    LANE_SCRATCH(scratch);
+    const Walk walk = walk_chunk(pixels, chunk, blocks);
+    const floatv mean = VLOAD_ALIGNED(0, saved + walk.channel);
+    const floatv scale = VLOAD_ALIGNED(0, saved + blocks * BLOCK + walk.channel) * VLOAD_ALIGNED(0, gamma + walk.channel);
+    const floatv shift = VLOAD_ALIGNED(0, beta + walk.channel);
+    floatv sum = 0.0f, product = 0.0f;
+    for (int i = 0; i < walk.count; i++) {
+        const size_t at = walk.first + i * STEP;
+        const floatv g = open_gradient(at, x, y, dy, mean, scale, shift, relu);
+        sum += g;
+        product = fma(g, VLOAD_ALIGNED(0, x + at) - mean, product);
+        if (d_residual)
+            VSTORE_ALIGNED(accumulate_residual ? VLOAD_ALIGNED(0, d_residual + at) + g : g, 0, d_residual + at);
+    }
+    sum = sum_lanes(sum, scratch);
+    product = sum_lanes(product, scratch);
+    if (LANE == 0) {
+        global float *part = parts + part_of_chunk(blocks, walk.channel);
+        VSTORE_ALIGNED(sum, 0, part);
+        VSTORE_ALIGNED(product, 0, part + (size_t)n_parts * blocks * BLOCK);
+    }
+}
+
+kernel void batch_norm_backward_merge(global const float *parts, global const float *saved, global float *dgamma,
+                                      global float *dbeta, int n_parts)
+{
+    LANE_SCRATCH(scratch);
+    const size_t channels = get_num_groups(1) * BLOCK;
+    const size_t channel = get_group_id(1) * BLOCK + COLUMN * VECTOR;
+    global const float *sums = parts + channel, *products = sums + n_parts * channels;
+    floatv sum = 0.0f, product = 0.0f;
+    for (int i = LANE; i < n_parts; i += LANES) {
+        sum += VLOAD_ALIGNED(0, sums + i * channels);
+        product += VLOAD_ALIGNED(0, products + i * channels);
+    }
+    sum = sum_lanes(sum, scratch);
+    product = sum_lanes(product, scratch);
+    if (LANE == 0) {
+        VSTORE_ALIGNED(product * VLOAD_ALIGNED(0, saved + channels + channel), 0, dgamma + channel);
+        VSTORE_ALIGNED(sum, 0, dbeta + channel);
+    }
+}
+
+// dx = gamma · invstd · (g − Σg/n − x̂ · Σ(g·x̂)/n).
+kernel void batch_norm_backward_data(global const float *x, global const float *y, global const float *dy,
+                                     global float *dx, global const float *gamma, global const float *beta,
+                                     global const float *saved, global const float *dgamma, global const float *dbeta,
+                                     int pixels, int chunk, int blocks, int relu, float per_total)
+{
+    const Walk walk = walk_chunk(pixels, chunk, blocks);
+    const floatv mean = VLOAD_ALIGNED(0, saved + walk.channel), invstd = VLOAD_ALIGNED(0, saved + blocks * BLOCK + walk.channel);
+    const floatv scale = invstd * VLOAD_ALIGNED(0, gamma + walk.channel), shift = VLOAD_ALIGNED(0, beta + walk.channel);
+    const floatv mean_g = VLOAD_ALIGNED(0, dbeta + walk.channel) * per_total;
+    const floatv slope = VLOAD_ALIGNED(0, dgamma + walk.channel) * invstd * per_total;
+    for (int i = 0; i < walk.count; i++) {
+        const size_t at = walk.first + i * STEP;
+        const floatv g = open_gradient(at, x, y, dy, mean, scale, shift, relu);
+        VSTORE_ALIGNED(scale * (g - fma(VLOAD_ALIGNED(0, x + at) - mean, slope, mean_g)), 0, dx + at);
+    }
+}

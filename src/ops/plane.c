@@ -1,0 +1,47 @@
+#include "ops/plane.h"
+
+#include "ops/grid.h"
+
+MaxglPlanes maxgl_planes(MaxglContext *context, const char *kernel, const MaxglShape *shape)
+{
+    const int group = maxgl_tuning_int(context->tuning, kernel, NULL, "group", 64);
+    const int pixels = maxgl_tuning_int(context->tuning, kernel, NULL, "pixels", 16);
+    const int all = (int)maxgl_shape_pixels(shape);
+
+    MaxglPlanes p = {.vector = maxgl_grid_vector(context, (gsize)shape->block)};
+    const int vectors = shape->block / p.vector;
+    /* On a device with work-groups of one, columns have groups of their own. */
+    p.columns = MIN(vectors, group);
+    while (vectors % p.columns != 0)
+        p.columns--;
+    p.column_groups = vectors / p.columns;
+    p.lanes = 1;
+    while (p.lanes * 2 * p.columns <= group)
+        p.lanes *= 2;
+    p.chunk = MIN(p.lanes * pixels, all);
+    p.chunks = (all + p.chunk - 1) / p.chunk;
+    p.blocks = maxgl_shape_blocks(shape);
+    g_snprintf(p.options, sizeof p.options, "-DVECTOR=%d -DBLOCK=%d -DCOLUMNS=%d -DLANES=%d", p.vector,
+               shape->block, p.columns, p.lanes);
+    return p;
+}
+
+static void set(MaxglLaunch *launch, const MaxglPlanes *planes, gsize groups, gsize rows)
+{
+    launch->dims = 3;
+    launch->local[0] = (gsize)planes->columns * (gsize)planes->lanes;
+    launch->local[1] = launch->local[2] = 1;
+    launch->global[0] = groups * launch->local[0];
+    launch->global[1] = rows;
+    launch->global[2] = (gsize)planes->column_groups;
+}
+
+void maxgl_planes_launch(const MaxglPlanes *planes, int n, MaxglLaunch *launch)
+{
+    set(launch, planes, (gsize)planes->chunks, (gsize)n * (gsize)planes->blocks);
+}
+
+void maxgl_planes_launch_channels(const MaxglPlanes *planes, MaxglLaunch *launch)
+{
+    set(launch, planes, 1, (gsize)planes->blocks);
+}
