@@ -2,6 +2,7 @@
 #include "ops/batch_norm.h"
 
 #include <math.h>
+#include <maxgl/error.h>
 
 typedef enum { NO_RESIDUAL, RESIDUAL, RESIDUAL_ACCUMULATED, RESIDUAL_IN_PLACE } Residual;
 
@@ -289,9 +290,23 @@ static gboolean compare(Device *d, CheckReport *report, MaxglContext *context, R
                                                           &d->d_residual, r->d_residual, tolerance, error));
 }
 
+/* One value a channel has no variance: forward must say so. */
+static void check_refusal(MaxglContext *context, CheckReport *report)
+{
+    g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
+    g_autoptr(GError) error = NULL;
+    const MaxglBatchNorm norm = {maxgl_shape(1, 3, 1, 1, 1, 4), (float)EPS, (float)MOMENTUM, FALSE};
+    if (maxgl_batch_norm_forward_training(sequence, &norm, &(MaxglBatchNormVectors){0}, NULL, NULL, NULL,
+                                          NULL, NULL, &error) ||
+        !g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_USAGE))
+        check_fail(report, "training on one value a channel was not refused");
+}
+
 static gboolean check(MaxglContext *context, guint index, CheckReport *report, GError **error)
 {
     const Case *c = &cases[index];
+    if (index == 0)
+        check_refusal(context, report);
     Given given;
     Reference reference;
     Device device;
