@@ -43,6 +43,7 @@ guint64 maxgl_network_predict_bytes(MaxglContext *context, const MaxglResnet *re
 guint64 maxgl_network_bytes(const MaxglNetwork *network);
 int maxgl_network_batch(const MaxglNetwork *network);
 MaxglNetworkMode maxgl_network_mode(const MaxglNetwork *network);
+const MaxglResnet *maxgl_network_resnet(const MaxglNetwork *network);
 
 /** Where the batch of normalised clips goes before the forward pass: batch × 3 × T × H × W. */
 const MaxglTensor *maxgl_network_input(const MaxglNetwork *network);
