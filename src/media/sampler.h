@@ -28,7 +28,7 @@ typedef struct {
 gint64 maxgl_clip_span(const MaxglClipSpec *spec);
 
 /** A first frame drawn evenly from all those whose clip ends within the @length frames of a video; 0 if the
- * video is shorter. Always takes one number of @random. */
+ * video is shorter. */
 gint64 maxgl_clip_start_random(const MaxglClipSpec *spec, gint64 length, MaxglRandom *random);
 
 /** First frame of test clip @clip of @clips (both ends of the video are used: starts are linspace(0, length −
