@@ -11,6 +11,10 @@
  */
 cl_mem maxgl_buffer_new(MaxglContext *context, gsize bytes, const char *what, GError **error);
 
+/** The same for data on its way in: written by the host through clEnqueueMapBuffer(), read by kernels. Kept
+ * where both reach it fast (CL_MEM_ALLOC_HOST_PTR: pinned, or shared with a CPU or an integrated GPU). */
+cl_mem maxgl_buffer_new_staging(MaxglContext *context, gsize bytes, const char *what, GError **error);
+
 /** Gives back a buffer of maxgl_buffer_new(); NULL is ignored. */
 void maxgl_buffer_free(MaxglContext *context, cl_mem buffer);
 

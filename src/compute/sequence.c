@@ -245,7 +245,7 @@ void maxgl_profile_print(GHashTable *profile)
     }
 }
 
-static void record(GHashTable *profile, const char *label, cl_event event)
+void maxgl_profile_record(GHashTable *profile, const char *label, cl_event event)
 {
     cl_ulong start = 0, end = 0;
     clWaitForEvents(1, &event);
@@ -296,7 +296,7 @@ gboolean maxgl_sequence_run(MaxglSequence *sequence, GError **error)
         if (!maxgl_opencl_check(code, error, "%s: %s", context->info->name, step->label))
             return FALSE;
         if (event) {
-            record(context->profile, step->label, event);
+            maxgl_profile_record(context->profile, step->label, event);
             clReleaseEvent(event);
         }
     }

@@ -56,6 +56,8 @@ gboolean maxgl_sequence_run(MaxglSequence *sequence, GError **error);
 
 /* Times per label, gathered when MAXGL_PROFILE is set. */
 GHashTable *maxgl_profile_new(void);
+/** Waits for @event and adds its time to @label, for launches made without a sequence. */
+void maxgl_profile_record(GHashTable *profile, const char *label, cl_event event);
 void maxgl_profile_print(GHashTable *profile);
 
 #endif
