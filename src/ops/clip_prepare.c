@@ -1,0 +1,352 @@
+#include "ops/clip_prepare.h"
+
+#include "compute/buffer.h"
+#include "compute/program.h"
+#include "compute/sequence.h"
+#include "ops/clip_plan.h"
+
+enum { DEFAULT_STAGING = 2, MAX_STAGING = 4096 };
+
+typedef enum { RESIZE_WIDTH, GREY_COLUMNS, GREY_FRAMES, FINISH, KERNELS } KernelIndex;
+
+static const char *const kernel_names[KERNELS] = {"clip_prepare_resize_width", "clip_prepare_grey_columns",
+                                                  "clip_prepare_grey_frames", "clip_prepare_finish"};
+
+/* Memory for one clip's tables and pixels, and the last launch that reads them (NULL = free). */
+typedef struct {
+    cl_mem buffer;
+    gsize bytes;
+    cl_event busy;
+} Slot;
+
+struct MaxglClipPreparer {
+    MaxglContext *context;
+    MaxglClipPreparerOptions options;
+    cl_command_queue transfer; /* so that a clip's pixels do not wait for what is being computed */
+    cl_kernel kernels[KERNELS];
+    int vector;     /* pixels a work-item handles at once */
+    int run, rows;  /* how many times it does so along a row, and in how many rows */
+    gsize group[2]; /* work-group: along a row, rows */
+    Slot *slots;    /* used in turn */
+    int next;       /* slot */
+    cl_mem resized; /* scratch of the kernels; they run in order, so one does */
+    gsize resized_bytes;
+    cl_mem sums, frame_sums; /* of grey */
+};
+
+static gboolean options_validate(const MaxglClipPreparerOptions *o, GError **error)
+{
+    enum { MAX_SIDE = 4096, MAX_BLOCK = 1024 };
+    if (o->frames < 1 || o->height < 1 || o->width < 1 || o->frames > MAX_SIDE || o->height > MAX_SIDE ||
+        o->width > MAX_SIDE || o->block < 1 || o->block > MAX_BLOCK || o->staging < 0 ||
+        o->staging > MAX_STAGING) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+                    "clips of %d × %d × %d in blocks of %d channels with %d staging buffers: sizes must be 1 "
+                    "to %d, the block 1 to %d, the buffers 0 to %d",
+                    o->frames, o->height, o->width, o->block, o->staging, MAX_SIDE, MAX_BLOCK, MAX_STAGING);
+        return FALSE;
+    }
+    for (int c = 0; c < 3; c++)
+        if (!(o->std[c] > 0)) {
+            g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+                        "normalisation: std of channel %d is %g, it must be above 0", c, (double)o->std[c]);
+            return FALSE;
+        }
+    return TRUE;
+}
+
+static gboolean build_kernels(MaxglClipPreparer *p, GError **error)
+{
+    const MaxglTuning *tuning = p->context->tuning;
+    const char *name = "clip_prepare";
+    p->vector = maxgl_tuning_int(tuning, name, NULL, "vector", 1);
+    p->run = MAX(maxgl_tuning_int(tuning, name, NULL, "run", 1), 1);
+    p->rows = MAX(maxgl_tuning_int(tuning, name, NULL, "rows", 1), 1);
+    p->group[0] = (gsize)MAX(maxgl_tuning_int(tuning, name, NULL, "group_width", 1), 1);
+    p->group[1] = (gsize)MAX(maxgl_tuning_int(tuning, name, NULL, "group_height", 1), 1);
+    g_autofree char *options = g_strdup_printf("-DVECTOR=%d -DBLOCK=%d", p->vector, p->options.block);
+    for (int k = 0; k < KERNELS; k++) {
+        p->kernels[k] = maxgl_kernel_new(p->context, "clip_prepare.cl", kernel_names[k], options, error);
+        if (!p->kernels[k])
+            return FALSE;
+        size_t most = 0;
+        clGetKernelWorkGroupInfo(p->kernels[k], p->context->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof most,
+                                 &most, NULL);
+        if (p->group[0] * p->group[1] > most) {
+            g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT,
+                        "%s: %s needs work-groups of %" G_GSIZE_FORMAT
+                        ", the device's limit is %" G_GSIZE_FORMAT ": tune for this device",
+                        p->context->info->name, kernel_names[k], p->group[0] * p->group[1], most);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+MaxglClipPreparer *maxgl_clip_preparer_new(MaxglContext *context, const MaxglClipPreparerOptions *options,
+                                           GError **error)
+{
+    if (!options_validate(options, error))
+        return NULL;
+    g_autoptr(MaxglClipPreparer) p = g_new0(MaxglClipPreparer, 1);
+    p->context = context;
+    p->options = *options;
+    if (p->options.staging == 0)
+        p->options.staging = DEFAULT_STAGING;
+    p->slots = g_new0(Slot, p->options.staging);
+    if (!build_kernels(p, error))
+        return NULL;
+    cl_int code = CL_SUCCESS;
+    p->transfer = clCreateCommandQueue(context->context, context->device, 0, &code);
+    if (!maxgl_opencl_check(code, error, "%s: cannot make a transfer queue", context->info->name))
+        return NULL;
+    const gsize pitch = (gsize)(options->width + p->vector - 1) / (gsize)p->vector * (gsize)p->vector;
+    const gsize frames = (gsize)options->frames;
+    p->sums = maxgl_buffer_new(context, frames * pitch * sizeof(float), "sums of grey", error);
+    if (!p->sums)
+        return NULL;
+    p->frame_sums = maxgl_buffer_new(context, frames * sizeof(float), "sums of grey", error);
+    return p->frame_sums ? g_steal_pointer(&p) : NULL;
+}
+
+/* Waits until the clip that uses the slot has been computed. */
+static void slot_wait(Slot *slot)
+{
+    if (!slot->busy)
+        return;
+    clWaitForEvents(1, &slot->busy);
+    clReleaseEvent(slot->busy);
+    slot->busy = NULL;
+}
+
+void maxgl_clip_preparer_free(MaxglClipPreparer *p)
+{
+    if (!p)
+        return;
+    for (int i = 0; i < p->options.staging; i++) {
+        slot_wait(&p->slots[i]);
+        maxgl_buffer_free(p->context, p->slots[i].buffer);
+    }
+    g_free(p->slots);
+    maxgl_buffer_free(p->context, p->resized);
+    maxgl_buffer_free(p->context, p->sums);
+    maxgl_buffer_free(p->context, p->frame_sums);
+    for (int k = 0; k < KERNELS; k++)
+        if (p->kernels[k])
+            clReleaseKernel(p->kernels[k]);
+    if (p->transfer)
+        clReleaseCommandQueue(p->transfer);
+    g_free(p);
+}
+
+static gboolean check_output(const MaxglClipPreparerOptions *o, const MaxglTensor *out, int n, GError **error)
+{
+    const MaxglShape *s = &out->shape;
+    if (n >= 0 && n < s->n && s->c == 3 && s->t == o->frames && s->h == o->height && s->w == o->width &&
+        s->block == o->block)
+        return TRUE;
+    g_autofree char *text = maxgl_shape_text(s);
+    g_set_error(
+        error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+        "clip %d of a tensor of %s in blocks of %d: this preparer writes N×3×%d×%d×%d in blocks of %d", n,
+        text, s->block, o->frames, o->height, o->width, o->block);
+    return FALSE;
+}
+
+/* Sizes grow by half at least, so that videos of rising sizes do not mean an allocation each. */
+static gsize grown(gsize have, gsize need)
+{
+    return MAX(need, MIN(have + have / 2, (gsize)G_MAXINT32));
+}
+
+static gboolean grow_scratch(MaxglClipPreparer *p, const MaxglClipPlan *plan, GError **error)
+{
+    const gsize need = plan->resized_floats * sizeof(float);
+    if (p->resized && p->resized_bytes >= need)
+        return TRUE;
+    maxgl_buffer_free(p->context, p->resized);
+    p->resized_bytes = grown(p->resized_bytes, need);
+    p->resized = maxgl_buffer_new(p->context, p->resized_bytes, "a clip's resized rows", error);
+    return p->resized != NULL;
+}
+
+static gboolean grow_slot(MaxglClipPreparer *p, Slot *slot, gsize need, GError **error)
+{
+    if (slot->buffer && slot->bytes >= need)
+        return TRUE;
+    maxgl_buffer_free(p->context, slot->buffer);
+    slot->bytes = grown(slot->bytes, need);
+    slot->buffer = maxgl_buffer_new_staging(p->context, slot->bytes, "a clip's pixels", error);
+    return slot->buffer != NULL;
+}
+
+/* Fills the slot through mapped memory; *@sent happens when the device sees it. */
+static gboolean upload(MaxglClipPreparer *p, Slot *slot, const MaxglClipPlan *plan,
+                       const MaxglFrameLayout *layout, const guint8 *const frames[], cl_event *sent,
+                       GError **error)
+{
+    cl_int code = CL_SUCCESS;
+    void *memory = clEnqueueMapBuffer(p->transfer, slot->buffer, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
+                                      plan->bytes, 0, NULL, NULL, &code);
+    if (!maxgl_opencl_check(code, error, "%s: cannot map a clip's pixels", p->context->info->name))
+        return FALSE;
+    maxgl_clip_plan_write(plan, layout, frames, memory);
+    code = clEnqueueUnmapMemObject(p->transfer, slot->buffer, memory, 0, NULL, sent);
+    if (code == CL_SUCCESS)
+        code = clFlush(p->transfer);
+    return maxgl_opencl_check(code, error, "%s: cannot send a clip's pixels", p->context->info->name);
+}
+
+/* A kernel's arguments and launch. Errors stick in code. */
+typedef struct {
+    MaxglClipPreparer *preparer;
+    KernelIndex kernel;
+    cl_uint argument;
+    cl_int code;
+} Launch;
+
+static void pass(Launch *l, gsize bytes, const void *value)
+{
+    if (l->code == CL_SUCCESS)
+        l->code = clSetKernelArg(l->preparer->kernels[l->kernel], l->argument++, bytes, value);
+}
+
+static Launch launch_begin(MaxglClipPreparer *p, KernelIndex kernel)
+{
+    return (Launch){p, kernel, 0, CL_SUCCESS};
+}
+
+/* Enqueues @l over @items work-items (rounded up to whole work-groups of @local), after @after if that is not
+ * NULL. */
+static gboolean launch_end(Launch *l, const gsize items[3], const gsize local[3], const cl_event *after,
+                           cl_event *done, GError **error)
+{
+    MaxglContext *context = l->preparer->context;
+    gsize global[3];
+    for (int i = 0; i < 3; i++)
+        global[i] = (items[i] + local[i] - 1) / local[i] * local[i];
+    cl_event event = NULL;
+    if (l->code == CL_SUCCESS)
+        l->code =
+            clEnqueueNDRangeKernel(context->queue, l->preparer->kernels[l->kernel], 3, NULL, global, local,
+                                   after ? 1 : 0, after, done || context->profile ? &event : NULL);
+    if (!maxgl_opencl_check(l->code, error, "%s: %s", context->info->name, kernel_names[l->kernel]))
+        return FALSE;
+    if (context->profile)
+        maxgl_profile_record(context->profile, kernel_names[l->kernel], event);
+    if (done)
+        *done = event;
+    else if (event)
+        clReleaseEvent(event);
+    return TRUE;
+}
+
+static gsize pieces(int size, int each)
+{
+    return (gsize)(size + each - 1) / (gsize)each;
+}
+
+/* Passes the tables: as places and as weights. */
+static void pass_tables(Launch *l, const Slot *slot)
+{
+    pass(l, sizeof(cl_mem), &slot->buffer);
+    pass(l, sizeof(cl_mem), &slot->buffer);
+}
+
+static gboolean launch_resize_width(MaxglClipPreparer *p, const Slot *slot, const MaxglClipPlan *plan,
+                                    int part, const cl_event *after, GError **error)
+{
+    const ClipSamples *s = &plan->part[part].samples;
+    const cl_int pitch = plan->parameters.pitch;
+    const gsize items[3] = {pieces(pitch, p->vector * p->run), pieces(s->rows, p->rows),
+                            (gsize)p->options.frames * (gsize)s->components};
+    Launch l = launch_begin(p, RESIZE_WIDTH);
+    pass_tables(&l, slot);
+    pass(&l, sizeof(cl_mem), &slot->buffer);
+    pass(&l, sizeof *s, s);
+    pass(&l, sizeof pitch, &pitch);
+    pass(&l, sizeof(cl_mem), &p->resized);
+    return launch_end(&l, items, (const gsize[3]){p->group[0], p->group[1], 1}, after, NULL, error);
+}
+
+/* The mean of grey, which contrast turns about: sums over rows, then over columns; finish adds the frames. */
+static gboolean launch_grey(MaxglClipPreparer *p, const Slot *slot, const MaxglClipPlan *plan, GError **error)
+{
+    const ClipParameters *parameters = &plan->parameters;
+    const cl_int width = parameters->width, pitch = parameters->pitch;
+    const gsize frames = (gsize)parameters->frames;
+    Launch columns = launch_begin(p, GREY_COLUMNS);
+    pass(&columns, sizeof(cl_mem), &p->resized);
+    pass_tables(&columns, slot);
+    pass(&columns, sizeof *parameters, parameters);
+    pass(&columns, sizeof(cl_mem), &p->sums);
+    Launch rows = launch_begin(p, GREY_FRAMES);
+    pass(&rows, sizeof(cl_mem), &p->sums);
+    pass(&rows, sizeof width, &width);
+    pass(&rows, sizeof pitch, &pitch);
+    pass(&rows, sizeof(cl_mem), &p->frame_sums);
+    return launch_end(&columns, (const gsize[3]){pieces(pitch, p->vector), frames, 1},
+                      (const gsize[3]){p->group[0], 1, 1}, NULL, NULL, error) &&
+           launch_end(&rows, (const gsize[3]){frames, 1, 1}, (const gsize[3]){1, 1, 1}, NULL, NULL, error);
+}
+
+static gboolean launch_finish(MaxglClipPreparer *p, const Slot *slot, const MaxglClipPlan *plan,
+                              const MaxglTensor *out, int n, cl_event *done, GError **error)
+{
+    const ClipParameters *parameters = &plan->parameters;
+    const cl_ulong sample = (cl_ulong)n * (maxgl_shape_floats(&out->shape) / (gsize)out->shape.n);
+    const gsize items[3] = {pieces(parameters->width, p->vector * p->run),
+                            pieces(parameters->height, p->rows), (gsize)parameters->frames};
+    Launch l = launch_begin(p, FINISH);
+    pass(&l, sizeof(cl_mem), &p->resized);
+    pass_tables(&l, slot);
+    pass(&l, sizeof *parameters, parameters);
+    pass(&l, sizeof(cl_mem), &p->frame_sums);
+    pass(&l, sizeof(cl_mem), &out->buffer);
+    pass(&l, sizeof sample, &sample);
+    return launch_end(&l, items, (const gsize[3]){p->group[0], p->group[1], 1}, NULL, done, error);
+}
+
+static gboolean enqueue(MaxglClipPreparer *p, Slot *slot, const MaxglClipPlan *plan, cl_event sent,
+                        const MaxglTensor *out, int n, GError **error)
+{
+    for (int i = 0; i < plan->parts; i++)
+        if (!launch_resize_width(p, slot, plan, i, i == 0 ? &sent : NULL, error))
+            return FALSE;
+    if (plan->parameters.contrast != 1.0F && !launch_grey(p, slot, plan, error))
+        return FALSE;
+    return launch_finish(p, slot, plan, out, n, &slot->busy, error);
+}
+
+gboolean maxgl_clip_preparer_run_frames(MaxglClipPreparer *p, const MaxglFrameLayout *layout,
+                                        const MaxglClipView *view, const guint8 *const frames[],
+                                        const MaxglTensor *out, int n, GError **error)
+{
+    g_auto(MaxglClipPlan) plan = {0};
+    if (!check_output(&p->options, out, n, error) ||
+        !maxgl_clip_plan_init(&plan, &p->options, p->vector, layout, view, error))
+        return FALSE;
+    Slot *slot = &p->slots[p->next];
+    p->next = (p->next + 1) % p->options.staging;
+    slot_wait(slot);
+    cl_event sent = NULL;
+    if (!grow_scratch(p, &plan, error) || !grow_slot(p, slot, plan.bytes, error) ||
+        !upload(p, slot, &plan, layout, frames, &sent, error))
+        return FALSE;
+    const gboolean ok = enqueue(p, slot, &plan, sent, out, n, error);
+    clReleaseEvent(sent);
+    clFlush(p->context->queue);
+    if (!ok)
+        clFinish(p->context->queue); /* what was enqueued still reads the slot */
+    return ok;
+}
+
+gboolean maxgl_clip_preparer_run(MaxglClipPreparer *p, const MaxglFrameLayout *layout,
+                                 const MaxglClipView *view, const guint8 *frames, const MaxglTensor *out,
+                                 int n, GError **error)
+{
+    g_autofree const guint8 **each = g_new(const guint8 *, p->options.frames);
+    for (int f = 0; f < p->options.frames; f++)
+        each[f] = frames + (gsize)f * layout->frame_bytes;
+    return maxgl_clip_preparer_run_frames(p, layout, view, each, out, n, error);
+}
