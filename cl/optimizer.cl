@@ -30,7 +30,7 @@ kernel void optimizer_sgd(global float *parameters, global const float *gradient
     FOR_EACH_VECTOR(at, floats, run)
     {
         const ulong i = offset + at;
-        const uint n = (uint)min((ulong)VECTOR, floats - at);
+        const int n = (int)min((ulong)VECTOR, floats - at);
         floatv parameter = vector_load(parameters + i, n);
         floatv gradient = fma((floatv)weight_decay, parameter, scale * vector_load(gradients + i, n));
         if (velocities) {
@@ -54,7 +54,7 @@ kernel void optimizer_adam(global float *parameters, global const float *gradien
     FOR_EACH_VECTOR(at, floats, run)
     {
         const ulong i = offset + at;
-        const uint n = (uint)min((ulong)VECTOR, floats - at);
+        const int n = (int)min((ulong)VECTOR, floats - at);
         floatv parameter = vector_load(parameters + i, n);
         const floatv gradient = fma((floatv)coupled_decay, parameter, scale * vector_load(gradients + i, n));
         const floatv m = fma((floatv)beta1, vector_load(first + i, n), gain1 * gradient);
@@ -67,15 +67,6 @@ kernel void optimizer_adam(global float *parameters, global const float *gradien
     }
 }
 
-static float sum_lanes(floatv v)
-{
-    float lanes[VECTOR], sum = 0.0f;
-    VSTORE(v, 0, lanes);
-    for (int i = 0; i < VECTOR; i++)
-        sum += lanes[i];
-    return sum;
-}
-
 // Each work-group adds up the squares of a chunk of @chunk floats (a multiple of VECTOR · LANES).
 kernel void gradient_norm_partial(global const float *gradients, uint floats, uint chunk,
                                   global float *partial)
@@ -85,10 +76,10 @@ kernel void gradient_norm_partial(global const float *gradients, uint floats, ui
     const ulong end = min(start + chunk, (ulong)floats);
     floatv sum = 0.0f;
     for (ulong at = start + LANE * VECTOR; at < end; at += LANES * VECTOR) {
-        const floatv g = vector_load(gradients + at, (uint)min((ulong)VECTOR, end - at));
+        const floatv g = vector_load(gradients + at, (int)min((ulong)VECTOR, end - at));
         sum = fma(g, g, sum);
     }
-    const float total = group_sum(sum_lanes(sum), scratch);
+    const float total = group_sum(vector_sum(sum), scratch);
     if (LANE == 0)
         partial[get_group_id(0)] = total;
 }

@@ -17,11 +17,18 @@ int maxgl_grid_vector(MaxglContext *context, gsize multiple);
  */
 int maxgl_grid_split(MaxglContext *context, gsize pieces, MaxglLaunch *launch);
 
+/** How many of @pieces equal pieces, too big to be split further, a work-item or work-group takes so that
+ * there are at most "elementwise"/"items" of them; at least 1. */
+int maxgl_grid_run(MaxglContext *context, gsize pieces);
+
+/** Sets @launch's sizes (dimension 0) for at least @items work-items, in work-groups of
+ * "elementwise"/"group". */
+void maxgl_grid_items(MaxglContext *context, gsize items, MaxglLaunch *launch);
+
 /**
- * Sets @launch's sizes for @chunks reductions, each by one work-group (along dimension 0) of "elementwise"
- * "group" work-items.
- * Returns: that size, to be given to the kernel as -DLANES (see cl/group.clh).
+ * Sets @launch's sizes (one dimension) for @groups work-groups of "elementwise"/"group" work-items that
+ * reduce something together. Returns: that size, to be given to the kernel as -DLANES (see cl/group.clh).
  */
-int maxgl_grid_groups(MaxglContext *context, gsize chunks, MaxglLaunch *launch);
+int maxgl_grid_groups(MaxglContext *context, gsize groups, MaxglLaunch *launch);
 
 #endif
