@@ -47,7 +47,8 @@ kernel void layer_norm_forward(global const float *x, global const float *gamma,
             sum += VLOAD(0, x + row_place(rows, row, i));
         const float mean = group_sum(vector_sum(sum), scratch) / channels;
         for (uint i = LANE; i < vectors; i += LANES) {
-            const floatv off = vector_head(VLOAD(0, x + row_place(rows, row, i)) - mean, row_lanes(rows, i));
+            const floatv off =
+                vector_head(VLOAD(0, x + row_place(rows, row, i)) - mean, row_lanes(rows, i), 0.0f);
             squares = fma(off, off, squares);
         }
         const float rstd = 1.0f / sqrt(group_sum(vector_sum(squares), scratch) / channels + epsilon);
@@ -88,7 +89,7 @@ kernel void layer_norm_backward_data(global const float *x, global const float *
             const ulong at = row_place(rows, row, i);
             const floatv g = VLOAD(0, dy + at) * VLOAD(i, gamma);
             const floatv normal = (VLOAD(0, x + at) - mean) * rstd;
-            VSTORE(vector_head((g - mean_g - normal * mean_gn) * rstd, row_lanes(rows, i)), 0, dx + at);
+            VSTORE(vector_head((g - mean_g - normal * mean_gn) * rstd, row_lanes(rows, i), 0.0f), 0, dx + at);
         }
     }
 }

@@ -88,13 +88,9 @@ kernel void gradient_norm_partial(global const float *gradients, uint floats, ui
 kernel void gradient_norm_total(global const float *partial, uint n, float max_norm, global float *result)
 {
     GROUP_SCRATCH(scratch);
-    float sum = 0.0f, lost = 0.0f; // compensated: there may be thousands
-    for (uint i = LANE; i < n; i += LANES) {
-        const float value = partial[i] - lost;
-        const float next = sum + value;
-        lost = (next - sum) - value;
-        sum = next;
-    }
+    float sum = 0.0f, lost = 0.0f;
+    for (uint i = LANE; i < n; i += LANES)
+        add_compensated(&sum, &lost, partial[i]);
     const float norm = sqrt(group_sum(sum, scratch));
     if (LANE == 0) {
         result[0] = fmin(1.0f, max_norm / (norm + 1e-6f));
