@@ -1,7 +1,7 @@
 /* checkcl: one harness that checks every kernel against plain double-precision C, and times it.
  *
  * An operator's file (check_NAME.c) holds a plain reference, a table of shapes and one MaxglCheck called
- * check_NAME, listed in checks.def and CMakeLists.txt. See main.c for the command line.
+ * check_NAME, listed in checks.def. See main.c for the command line.
  */
 #ifndef MAXGL_CHECKCL_H
 #define MAXGL_CHECKCL_H
