@@ -55,6 +55,8 @@ void maxgl_context_close(MaxglContext *context)
         maxgl_profile_print(context->profile);
         g_hash_table_unref(context->profile);
     }
+    if (context->zeros)
+        clReleaseMemObject(context->zeros);
     g_clear_pointer(&context->programs, g_hash_table_unref);
     if (context->context)
         clReleaseContext(context->context);
@@ -68,4 +70,23 @@ gboolean maxgl_context_finish(MaxglContext *context, GError **error)
 {
     return maxgl_opencl_check(clFinish(context->queue), error, "%s: waiting for the device",
                               context->info->name);
+}
+
+cl_mem maxgl_context_zeros(MaxglContext *context, gsize bytes, GError **error)
+{
+    if (context->zeros && context->zeros_bytes >= bytes)
+        return context->zeros;
+    cl_int code = CL_SUCCESS;
+    const gsize size = MAX(bytes, 65536);
+    g_autofree void *data = g_malloc0(size);
+    cl_mem zeros =
+        clCreateBuffer(context->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, size, data, &code);
+    if (!maxgl_opencl_check(code, error, "%s: cannot allocate %" G_GSIZE_FORMAT " bytes", context->info->name,
+                            size))
+        return NULL;
+    if (context->zeros)
+        clReleaseMemObject(context->zeros); /* launches that use it hold it */
+    context->zeros = zeros;
+    context->zeros_bytes = size;
+    return zeros;
 }

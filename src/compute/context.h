@@ -14,9 +14,11 @@ typedef struct {
     MaxglTuning *tuning;
     GHashTable *programs; /**< key → cl_program, see program.h */
     GHashTable *profile;  /**< label → times, when MAXGL_PROFILE is set; else NULL */
-    char *reason;         /**< why this device, one sentence */
-    guint64 allocated;    /**< bytes in buffers now */
-    guint64 peak;         /**< the most there were */
+    cl_mem zeros;         /**< see maxgl_context_zeros() */
+    gsize zeros_bytes;
+    char *reason;      /**< why this device, one sentence */
+    guint64 allocated; /**< bytes in buffers now */
+    guint64 peak;      /**< the most there were */
 } MaxglContext;
 
 /**
@@ -32,5 +34,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglContext, maxgl_context_close)
 
 /** Waits until all that was enqueued has run. MAXGL_ERROR_DEVICE if something failed meanwhile. */
 gboolean maxgl_context_finish(MaxglContext *context, GError **error);
+
+/**
+ * A read-only buffer of at least @bytes zeros, owned by the context: what kernels read where a map ends.
+ * NULL with MAXGL_ERROR_DEVICE.
+ */
+cl_mem maxgl_context_zeros(MaxglContext *context, gsize bytes, GError **error);
 
 #endif

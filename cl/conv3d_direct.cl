@@ -1,0 +1,147 @@
+// Direct 3D convolution for CPUs: one work-item owns a register tile of KU output-channel blocks × (RH × RW) pixels and walks
+// through all taps and input channels with broadcast multiply-adds. No local memory, no barriers.
+//
+// -D BI, BO        block of the input and of the output tensor (BO is the vector width, too)
+//    KU, RH, RW    the register tile; KU divides the number of output blocks, RW is at most the output's width
+//    KW, SH, SW    taps along a row; strides
+//    PL, PR        columns that taps reach beyond the left and the right edge at most (negative: they stay short of it)
+//    WHOLE_ROW     defined to the input's width when RW is the output's whole width: edges are then known at compile time
+
+#define VECTOR BO
+#include "layout.clh"
+
+// A tap of pixel rw can lie outside the row on the left (in the first tile) or on the right (in the last one).
+#define MAY_LEFT(rw, kw) ((rw) * SW + (kw) - (PL) < 0)
+#define MAY_RIGHT(rw, kw) ((kw) >= (RW - 1 - (rw)) * SW + KW - (PR))
+
+enum { WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, ACCUMULATE = 8 };
+
+// y[n, k, (o)·y_stride + y_start] = Σ x[n, c, o·stride + tap − pad] · w. The y_ strides serve the gradient of a strided
+// convolution, whose output positions fall into phases. @zeros: a row of zeros that stands for rows outside the map.
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv3d_forward_direct(__global const float *restrict x, __global const float *restrict weights, __global float *y,
+                      __global const float *restrict bias, __global const float *residual, __global const float *restrict zeros,
+                      int flags, int in_blocks, int chunk_blocks, int out_blocks, int n_tiles, int tiles_per_item,
+                      int in_t, int in_h, int in_w, int out_t, int out_h, int out_w, int taps_t, int taps_h, int stride_t,
+                      int pad_t, int pad_h, int y_t, int y_h, int y_w, int y_stride_t, int y_stride_h, int y_stride_w,
+                      int y_start_t, int y_start_h, int y_start_w)
+{
+    const int kb = get_global_id(1) * KU;
+    const int first = get_global_id(0) * tiles_per_item, last = min(first + tiles_per_item, n_tiles);
+    const int tiles_w = (out_w + RW - 1) / RW, tiles_h = (out_h + RH - 1) / RH;
+    const size_t taps = (size_t)taps_t * taps_h * KW;
+    const size_t weights_stride = (size_t)in_blocks * taps * BI * BO;
+    const size_t plane = (size_t)in_h * in_w * BI, y_plane = (size_t)y_t * y_h * y_w * BO;
+
+    // At least once, so that a convolution without taps (a phase that none reaches) stores its zeros.
+    for (int c0 = 0; c0 == 0 || c0 < in_blocks; c0 += chunk_blocks) {
+        const int c1 = min(c0 + chunk_blocks, in_blocks);
+        for (int tile = first; tile < last; tile++) {
+            const int tw = tile % tiles_w, th = tile / tiles_w % tiles_h, ot = tile / tiles_w / tiles_h % out_t,
+                      n = tile / tiles_w / tiles_h / out_t;
+            // A last tile that would stick out starts earlier and does not store what the one before it has stored.
+            const int ow0 = min(tw * RW, out_w - RW), oh0 = th * RH;
+            const int skip = tw * RW - ow0, rows = min(RH, out_h - oh0);
+            const int first_tile = ow0 == 0, last_tile = ow0 + RW >= out_w;
+            __global float *yp = y + ((size_t)n * out_blocks + kb) * y_plane +
+                                 (((size_t)(ot * y_stride_t + y_start_t) * y_h + oh0 * y_stride_h + y_start_h) * y_w +
+                                  ow0 * y_stride_w + y_start_w) * BO;
+
+            floatv acc[KU][RH * RW];
+#pragma unroll
+            for (int u = 0; u < KU; u++)
+#pragma unroll
+                for (int r = 0; r < RH * RW; r++)
+                    acc[u][r] = (floatv)(0.0f);
+            if (c0 > 0)
+#pragma unroll
+                for (int u = 0; u < KU; u++)
+#pragma unroll
+                    for (int r = 0; r < RH * RW; r++)
+                        if (r / RW < rows && r % RW >= skip)
+                            acc[u][r] = VLOAD(0, yp + u * y_plane + ((size_t)(r / RW) * y_stride_h * y_w + (r % RW) * y_stride_w) * BO);
+
+            for (int cb = c0; cb < c1; cb++)
+                for (int kt = 0; kt < taps_t; kt++) {
+                    const int it = ot * stride_t + kt - pad_t;
+                    if (it < 0 || it >= in_t)
+                        continue;
+                    __global const float *xp = x + (((size_t)n * in_blocks + cb) * in_t + it) * plane + (ow0 * SW - (PL)) * BI;
+                    for (int kh = 0; kh < taps_h; kh++) {
+                        const int ih0 = oh0 * SH + kh - pad_h;
+#if RH == 1
+                        if (ih0 < 0 || ih0 >= in_h)
+                            continue;
+#endif
+                        __global const float *row[RH];
+#pragma unroll
+                        for (int r = 0; r < RH; r++) {
+                            const int ih = ih0 + r * SH;
+                            row[r] = ih >= 0 && ih < in_h ? xp + (long)ih * in_w * BI : zeros;
+                        }
+                        __global const float *wp =
+                            weights + kb * weights_stride + (((size_t)cb * taps_t + kt) * taps_h + kh) * KW * BI * BO;
+#pragma unroll
+                        for (int kw = 0; kw < KW; kw++) {
+#ifdef WHOLE_ROW
+#define PIXEL(r) row[(r) / RW][(((r) % RW) * SW + kw) * BI + c]
+#define OUTSIDE(r) ((((r) % RW) * SW + kw - (PL)) < 0 || (((r) % RW) * SW + kw - (PL)) >= WHOLE_ROW)
+#else
+                            __global const float *edge[RH * RW];
+#pragma unroll
+                            for (int r = 0; r < RH * RW; r++) {
+                                const int column = ((r % RW) * SW + kw) * BI;
+                                edge[r] = row[r / RW] + column;
+                                if (MAY_LEFT(r % RW, kw) && first_tile && ow0 * SW + (r % RW) * SW + kw - (PL) < 0)
+                                    edge[r] = zeros;
+                                if (MAY_RIGHT(r % RW, kw) && last_tile && ow0 * SW + (r % RW) * SW + kw - (PL) >= in_w)
+                                    edge[r] = zeros;
+                            }
+#define PIXEL(r)                                                                                                               \
+    (MAY_LEFT((r) % RW, kw) || MAY_RIGHT((r) % RW, kw) ? edge[r][c] : row[(r) / RW][(((r) % RW) * SW + kw) * BI + c])
+#define OUTSIDE(r) 0
+#endif
+#if BI >= 4
+#pragma unroll 4
+#endif
+                            for (int c = 0; c < BI; c++) {
+                                floatv w[KU];
+#pragma unroll
+                                for (int u = 0; u < KU; u++)
+                                    w[u] = VLOAD(0, wp + u * weights_stride + (kw * BI + c) * BO);
+#pragma unroll
+                                for (int r = 0; r < RH * RW; r++) {
+                                    if (OUTSIDE(r))
+                                        continue;
+                                    const float value = PIXEL(r);
+#pragma unroll
+                                    for (int u = 0; u < KU; u++)
+                                        acc[u][r] = fma((floatv)(value), w[u], acc[u][r]);
+                                }
+                            }
+                        }
+                    }
+                }
+
+#pragma unroll
+            for (int u = 0; u < KU; u++)
+#pragma unroll
+                for (int r = 0; r < RH * RW; r++)
+                    if (r / RW < rows && r % RW >= skip) {
+                        __global float *to = yp + u * y_plane + ((size_t)(r / RW) * y_stride_h * y_w + (r % RW) * y_stride_w) * BO;
+                        floatv value = acc[u][r];
+                        if (c1 >= in_blocks && flags) {
+                            if (flags & WITH_BIAS)
+                                value += VLOAD(kb + u, bias);
+                            if (flags & WITH_RESIDUAL)
+                                value += VLOAD(0, residual + (to - y));
+                            if (flags & WITH_RELU)
+                                value = max(value, (floatv)(0.0f));
+                            if (flags & ACCUMULATE)
+                                value += VLOAD(0, (__global const float *)to);
+                        }
+                        VSTORE(value, 0, to);
+                    }
+        }
+    }
+}

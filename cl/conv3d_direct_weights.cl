@@ -1,0 +1,181 @@
+// Gradient of a 3D convolution with respect to its weights, direct, for CPUs:
+// dw[k, c, tap] = Σ over n, t, h, w of dy[n, k, o] · x[n, c, o·stride + tap − pad].
+//
+// A work-item owns KU output blocks × one input block × all taps, and one of the splits of the (n, t, rows) to sum over. It goes
+// through the rows of its split in chunks that stay in cache; for each tap a register tile of weights is taken up, the chunk is
+// summed into it, and it is put back. Splits are added in fixed order by conv3d_add_splits.
+//
+// -D BI, BO     block of x and of dy (BO is the vector width)
+//    KU, CU     the register tile: KU vectors of output channels × CU input channels; CU divides BI
+//    KW, SW, PW taps, stride and padding along a row
+//    COLUMNS    defined to the output's width where rows are short: the loop along a row is then unrolled
+
+#define VECTOR BO
+#include "layout.clh"
+
+#ifndef COLUMNS
+#define COLUMNS 0
+#endif
+
+// Output columns for which tap kw is inside the row.
+#define FIRST_COLUMN(kw) (((PW) - (kw) + SW - 1 > 0 ? (PW) - (kw) + SW - 1 : 0) / SW)
+
+#define WEIGHTS_ARGUMENTS                                                                                                      \
+    __global const float *restrict x, __global const float *restrict dy, __global float *restrict dw, int n_samples,           \
+        int in_blocks, int out_blocks, int in_t, int in_h, int in_w, int out_t, int out_h, int out_w, int taps_t, int taps_h,  \
+        int stride_t, int stride_h, int pad_t, int pad_h, int n_splits, int chunk_rows
+
+// Planes (n, t) times row chunks, dealt out to the splits in runs of equal length.
+#define WEIGHTS_SETUP                                                                                                          \
+    const int kb = get_global_id(0) * KU, cb = get_global_id(1), split = get_global_id(2);                                     \
+    const int chunks = (out_h + chunk_rows - 1) / chunk_rows, n_chunks = n_samples * out_t * chunks;                           \
+    const int first = (int)((long)n_chunks * split / n_splits), last = (int)((long)n_chunks * (split + 1) / n_splits);         \
+    const int taps = taps_t * taps_h * KW;                                                                                     \
+    const size_t block_stride = (size_t)in_blocks * taps * BI * BO;                                                            \
+    const size_t y_stride = (size_t)out_t * out_h * out_w * BO;                                                                \
+    __global float *own = dw + (size_t)split * out_blocks * block_stride + kb * block_stride + (size_t)cb * taps * BI * BO;    \
+    for (int u = 0; u < KU; u++)                                                                                               \
+        for (int i = 0; i < taps * BI; i++)                                                                                    \
+            VSTORE((floatv)(0.0f), i, own + u * block_stride);
+
+// One output column: CU input channels × KU vectors.
+#define COLUMN(ow)                                                                                                             \
+    {                                                                                                                          \
+        floatv d[KU];                                                                                                          \
+        _Pragma("unroll") for (int u = 0; u < KU; u++) d[u] = VLOAD(ow, dp + u * y_stride);                                    \
+        _Pragma("unroll") for (int c = 0; c < CU; c++)                                                                         \
+        {                                                                                                                      \
+            const float value = xp[((ow) * SW + kw - (PW)) * BI + c];                                                          \
+            _Pragma("unroll") for (int u = 0; u < KU; u++) acc[u][c] = fma((floatv)(value), d[u], acc[u][c]);                  \
+        }                                                                                                                      \
+    }
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_weights_direct(WEIGHTS_ARGUMENTS)
+{
+    WEIGHTS_SETUP
+    for (int chunk = first; chunk < last; chunk++) {
+        const int oh0 = chunk % chunks * chunk_rows, oh1 = min(oh0 + chunk_rows, out_h), ot = chunk / chunks % out_t,
+                  n = chunk / chunks / out_t;
+        __global const float *dplane = dy + ((size_t)n * out_blocks + kb) * y_stride + (size_t)ot * out_h * out_w * BO;
+        for (int kt = 0; kt < taps_t; kt++) {
+            const int it = ot * stride_t + kt - pad_t;
+            if (it < 0 || it >= in_t)
+                continue;
+            __global const float *xplane = x + (((size_t)n * in_blocks + cb) * in_t + it) * in_h * in_w * BI;
+            for (int kh = 0; kh < taps_h; kh++)
+#if COLUMNS
+#pragma unroll
+#endif
+                for (int kw = 0; kw < KW; kw++) {
+                    const int w0 = FIRST_COLUMN(kw), w1 = min(out_w, (in_w - 1 + (PW) - kw + SW) / SW);
+                    __global float *wp = own + (((size_t)kt * taps_h + kh) * KW + kw) * BI * BO;
+                    for (int c0 = 0; c0 < BI; c0 += CU) {
+                        floatv acc[KU][CU];
+#pragma unroll
+                        for (int u = 0; u < KU; u++)
+#pragma unroll
+                            for (int c = 0; c < CU; c++)
+                                acc[u][c] = VLOAD(c0 + c, wp + u * block_stride);
+                        for (int oh = oh0; oh < oh1; oh++) {
+                            const int ih = oh * stride_h + kh - pad_h;
+                            if (ih < 0 || ih >= in_h)
+                                continue;
+                            __global const float *dp = dplane + (size_t)oh * out_w * BO;
+                            __global const float *xp = xplane + (size_t)ih * in_w * BI + c0;
+#if COLUMNS
+#pragma unroll
+                            for (int ow = 0; ow < COLUMNS; ow++)
+                                if (ow * SW + kw - (PW) >= 0 && ow * SW + kw - (PW) < IN_COLUMNS)
+                                    COLUMN(ow)
+#else
+                            for (int ow = w0; ow < w1; ow++)
+                                COLUMN(ow)
+#endif
+                        }
+#pragma unroll
+                        for (int u = 0; u < KU; u++)
+#pragma unroll
+                            for (int c = 0; c < CU; c++)
+                                VSTORE(acc[u][c], c0 + c, wp + u * block_stride);
+                    }
+                }
+        }
+    }
+}
+
+// The same for inputs with one channel in a block (a first layer): the register tile is KU vectors × the KW taps of a row.
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_weights_planar(WEIGHTS_ARGUMENTS)
+{
+    WEIGHTS_SETUP
+    // Columns between these two have all their taps inside the row.
+    const int inner0 = min(out_w, ((PW) + SW - 1) / SW), inner1 = max(inner0, min(out_w, (in_w + (PW) - KW) / SW + 1));
+    for (int chunk = first; chunk < last; chunk++) {
+        const int oh0 = chunk % chunks * chunk_rows, oh1 = min(oh0 + chunk_rows, out_h), ot = chunk / chunks % out_t,
+                  n = chunk / chunks / out_t;
+        __global const float *dplane = dy + ((size_t)n * out_blocks + kb) * y_stride + (size_t)ot * out_h * out_w * BO;
+        for (int kt = 0; kt < taps_t; kt++) {
+            const int it = ot * stride_t + kt - pad_t;
+            if (it < 0 || it >= in_t)
+                continue;
+            __global const float *xplane = x + (((size_t)n * in_blocks + cb) * in_t + it) * in_h * in_w;
+            for (int kh = 0; kh < taps_h; kh++) {
+                __global float *wp = own + ((size_t)kt * taps_h + kh) * KW * BO;
+                floatv acc[KU][KW];
+#pragma unroll
+                for (int u = 0; u < KU; u++)
+#pragma unroll
+                    for (int kw = 0; kw < KW; kw++)
+                        acc[u][kw] = VLOAD(kw, wp + u * block_stride);
+                for (int oh = oh0; oh < oh1; oh++) {
+                    const int ih = oh * stride_h + kh - pad_h;
+                    if (ih < 0 || ih >= in_h)
+                        continue;
+                    __global const float *dp = dplane + (size_t)oh * out_w * BO;
+                    __global const float *xp = xplane + (size_t)ih * in_w;
+                    for (int ow = 0; ow < out_w; ow++) {
+                        floatv d[KU];
+#pragma unroll
+                        for (int u = 0; u < KU; u++)
+                            d[u] = VLOAD(ow, dp + u * y_stride);
+                        const int column = ow * SW - (PW);
+                        if (ow >= inner0 && ow < inner1) {
+#pragma unroll
+                            for (int kw = 0; kw < KW; kw++) {
+                                const float value = xp[column + kw];
+#pragma unroll
+                                for (int u = 0; u < KU; u++)
+                                    acc[u][kw] = fma((floatv)(value), d[u], acc[u][kw]);
+                            }
+                        } else {
+#pragma unroll
+                            for (int kw = 0; kw < KW; kw++) {
+                                const float value = column + kw >= 0 && column + kw < in_w ? xp[column + kw] : 0.0f;
+#pragma unroll
+                                for (int u = 0; u < KU; u++)
+                                    acc[u][kw] = fma((floatv)(value), d[u], acc[u][kw]);
+                            }
+                        }
+                    }
+                }
+#pragma unroll
+                for (int u = 0; u < KU; u++)
+#pragma unroll
+                    for (int kw = 0; kw < KW; kw++)
+                        VSTORE(acc[u][kw], kw, wp + u * block_stride);
+            }
+        }
+    }
+}
+
+// dw = Σ splits, in order. @count vectors of BO floats; a work-item sums @grain of them.
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv3d_add_splits(__global const float *restrict parts, __global float *restrict dw, int n_splits, uint count, uint grain)
+{
+    const uint first = get_global_id(0) * grain, last = min(first + grain, count);
+    for (uint i = first; i < last; i++) {
+        floatv sum = VLOAD(i, parts);
+        for (int s = 1; s < n_splits; s++)
+            sum += VLOAD(i, parts + (size_t)s * count * BO);
+        VSTORE(sum, i, dw);
+    }
+}

@@ -1,0 +1,174 @@
+#include "ops/conv3d.h"
+
+#include "ops/conv3d_algorithms.h"
+#include <string.h>
+
+static const MaxglConv3dAlgorithm *const algorithms[] = {&maxgl_conv3d_direct, NULL};
+
+MaxglShape maxgl_conv3d_output(const MaxglConv3d *conv)
+{
+    const int size[3] = {conv->input.t, conv->input.h, conv->input.w};
+    int out[3];
+    for (int i = 0; i < 3; i++) {
+        const int span = size[i] + 2 * conv->pad[i] - conv->kernel[i];
+        out[i] = span < 0 ? 0 : span / conv->stride[i] + 1;
+    }
+    return maxgl_shape(conv->input.n, conv->out_channels, out[0], out[1], out[2], conv->out_block);
+}
+
+gboolean maxgl_conv3d_validate(const MaxglConv3d *conv, GError **error)
+{
+    const MaxglShape *in = &conv->input;
+    gboolean ok = in->n > 0 && in->c > 0 && in->t > 0 && in->h > 0 && in->w > 0 && in->block > 0 &&
+                  conv->out_channels > 0 && conv->out_block > 0;
+    for (int i = 0; i < 3; i++)
+        ok = ok && conv->kernel[i] > 0 && conv->stride[i] > 0 && conv->pad[i] >= 0 &&
+             conv->pad[i] < conv->kernel[i];
+    if (ok) {
+        const MaxglShape out = maxgl_conv3d_output(conv);
+        ok = out.t > 0 && out.h > 0 && out.w > 0;
+    }
+    if (ok)
+        return TRUE;
+    g_autofree char *input = maxgl_shape_text(in);
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+                "no convolution: input %s, %d output channels, kernel %d×%d×%d, stride %d×%d×%d, padding "
+                "%d×%d×%d: sizes must be "
+                "positive, padding below the kernel and the kernel within the padded input",
+                input, conv->out_channels, conv->kernel[0], conv->kernel[1], conv->kernel[2], conv->stride[0],
+                conv->stride[1], conv->stride[2], conv->pad[0], conv->pad[1], conv->pad[2]);
+    return FALSE;
+}
+
+static gsize taps_of(const MaxglConv3d *conv)
+{
+    return (gsize)conv->kernel[0] * conv->kernel[1] * conv->kernel[2];
+}
+
+gsize maxgl_conv3d_weight_floats(const MaxglConv3d *conv)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    return (gsize)maxgl_shape_blocks(&out) * out.block * maxgl_shape_blocks(&conv->input) *
+           conv->input.block * taps_of(conv);
+}
+
+gsize maxgl_conv3d_weight_elements(const MaxglConv3d *conv)
+{
+    return (gsize)conv->out_channels * conv->input.c * taps_of(conv);
+}
+
+/* Index of w[k, c, tap] in the device layout. */
+static gsize packed_index(const MaxglConv3d *conv, int k, int c, gsize tap)
+{
+    const int bi = conv->input.block, bo = conv->out_block;
+    const gsize block = ((gsize)(k / bo) * maxgl_shape_blocks(&conv->input) + c / bi) * taps_of(conv) + tap;
+    return (block * bi + c % bi) * bo + k % bo;
+}
+
+void maxgl_conv3d_pack_weights(const MaxglConv3d *conv, const float *plain, float *packed)
+{
+    const gsize taps = taps_of(conv);
+    memset(packed, 0, maxgl_conv3d_weight_floats(conv) * sizeof(float));
+    for (int k = 0; k < conv->out_channels; k++)
+        for (int c = 0; c < conv->input.c; c++)
+            for (gsize tap = 0; tap < taps; tap++)
+                packed[packed_index(conv, k, c, tap)] = plain[((gsize)k * conv->input.c + c) * taps + tap];
+}
+
+void maxgl_conv3d_unpack_weights(const MaxglConv3d *conv, const float *packed, float *plain)
+{
+    const gsize taps = taps_of(conv);
+    for (int k = 0; k < conv->out_channels; k++)
+        for (int c = 0; c < conv->input.c; c++)
+            for (gsize tap = 0; tap < taps; tap++)
+                plain[((gsize)k * conv->input.c + c) * taps + tap] = packed[packed_index(conv, k, c, tap)];
+}
+
+double maxgl_conv3d_macs(const MaxglConv3d *conv)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    return (double)maxgl_shape_elements(&out) * conv->input.c * (double)taps_of(conv);
+}
+
+char *maxgl_conv3d_shape_class(const MaxglConv3d *conv)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    return g_strdup_printf("k%dx%dx%d s%dx%dx%d c%d k%d o%dx%dx%d", conv->kernel[0], conv->kernel[1],
+                           conv->kernel[2], conv->stride[0], conv->stride[1], conv->stride[2], conv->input.c,
+                           conv->out_channels, out.t, out.h, out.w);
+}
+
+MaxglConv3dPhase maxgl_conv3d_phase(int size, int kernel, int stride, int pad, int phase)
+{
+    MaxglConv3dPhase p = {.size = phase < size ? (size - phase + stride - 1) / stride : 0,
+                          .first = (phase + pad) % stride};
+    p.taps = p.first < kernel ? (kernel - p.first + stride - 1) / stride : 0;
+    p.pad = p.taps - 1 - (phase + pad - p.first) / stride;
+    return p;
+}
+
+/* The tuning database names an algorithm for the pass, or one for all; whatever does not support the case
+ * gives way to the next in the list that does. The last one supports everything. */
+static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    static const char *const pass_names[] = {"forward", "backward_data", "backward_weights"};
+    g_autofree char *shape = maxgl_conv3d_shape_class(conv);
+    const char *any = maxgl_tuning_string(context->tuning, "conv3d", shape, "algorithm", algorithms[0]->name);
+    const char *name = maxgl_tuning_string(context->tuning, "conv3d", shape, pass_names[pass], any);
+    const MaxglConv3dAlgorithm *other = NULL;
+    for (const MaxglConv3dAlgorithm *const *a = algorithms; *a; a++) {
+        if (!(*a)->supports(conv, pass, context->info))
+            continue;
+        if (g_str_equal((*a)->name, name))
+            return *a;
+        other = *a;
+    }
+    g_assert(other);
+    return other;
+}
+
+gsize maxgl_conv3d_forward_workspace(MaxglContext *context, const MaxglConv3d *conv)
+{
+    return choose(context, conv, MAXGL_CONV3D_FORWARD)->workspace(context, conv, MAXGL_CONV3D_FORWARD);
+}
+
+gsize maxgl_conv3d_backward_data_workspace(MaxglContext *context, const MaxglConv3d *conv)
+{
+    return choose(context, conv, MAXGL_CONV3D_BACKWARD_DATA)
+        ->workspace(context, conv, MAXGL_CONV3D_BACKWARD_DATA);
+}
+
+gsize maxgl_conv3d_backward_weights_workspace(MaxglContext *context, const MaxglConv3d *conv)
+{
+    return choose(context, conv, MAXGL_CONV3D_BACKWARD_WEIGHTS)
+        ->workspace(context, conv, MAXGL_CONV3D_BACKWARD_WEIGHTS);
+}
+
+gboolean maxgl_conv3d_forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights,
+                              cl_mem y, const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error)
+{
+    const MaxglConv3dEpilogue none = {0};
+    if (!maxgl_conv3d_validate(conv, error))
+        return FALSE;
+    return choose(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_FORWARD)
+        ->forward(sequence, conv, x, weights, y, epilogue ? epilogue : &none, workspace, error);
+}
+
+gboolean maxgl_conv3d_backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem dy,
+                                    cl_mem weights, cl_mem dx, gboolean accumulate, cl_mem workspace,
+                                    GError **error)
+{
+    if (!maxgl_conv3d_validate(conv, error))
+        return FALSE;
+    return choose(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_BACKWARD_DATA)
+        ->backward_data(sequence, conv, dy, weights, dx, accumulate, workspace, error);
+}
+
+gboolean maxgl_conv3d_backward_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy,
+                                       cl_mem dw, cl_mem workspace, GError **error)
+{
+    if (!maxgl_conv3d_validate(conv, error))
+        return FALSE;
+    return choose(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_BACKWARD_WEIGHTS)
+        ->backward_weights(sequence, conv, x, dy, dw, workspace, error);
+}

@@ -1,0 +1,45 @@
+/* Inside ops: the algorithms behind conv3d.h. conv3d.c asks the tuning database for one by name, for each
+ * pass. */
+#ifndef MAXGL_OPS_CONV3D_ALGORITHMS_H
+#define MAXGL_OPS_CONV3D_ALGORITHMS_H
+
+#include "ops/conv3d.h"
+
+typedef enum {
+    MAXGL_CONV3D_FORWARD,
+    MAXGL_CONV3D_BACKWARD_DATA,
+    MAXGL_CONV3D_BACKWARD_WEIGHTS,
+} MaxglConv3dPass;
+
+/** One algorithm; the functions are those of conv3d.h. */
+typedef struct {
+    const char
+        *name; /**< in the tuning database: kernel "conv3d", parameter "forward", "backward_data" or … */
+    gboolean (*supports)(const MaxglConv3d *conv, MaxglConv3dPass pass, const MaxglDeviceInfo *device);
+    gsize (*workspace)(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass);
+    gboolean (*forward)(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
+                        const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error);
+    gboolean (*backward_data)(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem dy, cl_mem weights,
+                              cl_mem dx, gboolean accumulate, cl_mem workspace, GError **error);
+    gboolean (*backward_weights)(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy,
+                                 cl_mem dw, cl_mem workspace, GError **error);
+} MaxglConv3dAlgorithm;
+
+extern const MaxglConv3dAlgorithm maxgl_conv3d_direct;
+
+/** "k3x3x3 s1x1x1 c64 k64 o16x56x56": what a tuning entry's shape pattern is matched with; caller frees. */
+char *maxgl_conv3d_shape_class(const MaxglConv3d *conv);
+
+/** One stride phase of the input positions, i ≡ phase (mod stride), in one direction: which taps reach it,
+ * and from where. The input position phase + stride·q receives dy[q + j − pad]·w[first + stride·(taps − 1 −
+ * j)] for j = 0 … taps − 1. */
+typedef struct {
+    int size;  /**< positions q in the phase */
+    int first; /**< its lowest tap */
+    int taps;  /**< how many taps reach it, possibly 0 */
+    int pad;   /**< left padding of the equivalent stride-1 convolution over dy; may be negative */
+} MaxglConv3dPhase;
+
+MaxglConv3dPhase maxgl_conv3d_phase(int size, int kernel, int stride, int pad, int phase);
+
+#endif
