@@ -37,8 +37,9 @@ conv3d_forward_direct(__global const float *restrict x, __global const float *re
     for (int c0 = 0; c0 == 0 || c0 < in_blocks; c0 += chunk_blocks) {
         const int c1 = min(c0 + chunk_blocks, in_blocks);
         for (int tile = first; tile < last; tile++) {
-            const int tw = tile % tiles_w, th = tile / tiles_w % tiles_h, ot = tile / tiles_w / tiles_h % out_t,
-                      n = tile / tiles_w / tiles_h / out_t;
+            // Remainders by hand: from / and % of one pair the compiler makes an instruction (freeze) that Oclgrind lacks.
+            const int row_tile = tile / tiles_w, frame = row_tile / tiles_h, n = frame / out_t;
+            const int tw = tile - row_tile * tiles_w, th = row_tile - frame * tiles_h, ot = frame - n * out_t;
             // A last tile that would stick out starts earlier and does not store what the one before it has stored.
             const int ow0 = min(tw * RW, out_w - RW), oh0 = th * RH;
             const int skip = tw * RW - ow0, rows = min(RH, out_h - oh0);
@@ -53,7 +54,7 @@ conv3d_forward_direct(__global const float *restrict x, __global const float *re
 #pragma unroll
                 for (int r = 0; r < RH * RW; r++)
                     acc[u][r] = (floatv)(0.0f);
-            if (c0 > 0)
+            if (c0 > 0 || (flags & ACCUMULATE))
 #pragma unroll
                 for (int u = 0; u < KU; u++)
 #pragma unroll
@@ -137,8 +138,6 @@ conv3d_forward_direct(__global const float *restrict x, __global const float *re
                                 value += VLOAD(0, residual + (to - y));
                             if (flags & WITH_RELU)
                                 value = max(value, (floatv)(0.0f));
-                            if (flags & ACCUMULATE)
-                                value += VLOAD(0, (__global const float *)to);
                         }
                         VSTORE(value, 0, to);
                     }

@@ -54,8 +54,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
 {
     WEIGHTS_SETUP
     for (int chunk = first; chunk < last; chunk++) {
-        const int oh0 = chunk % chunks * chunk_rows, oh1 = min(oh0 + chunk_rows, out_h), ot = chunk / chunks % out_t,
-                  n = chunk / chunks / out_t;
+        const int frame = chunk / chunks, n = frame / out_t, ot = frame - n * out_t;
+        const int oh0 = (chunk - frame * chunks) * chunk_rows, oh1 = min(oh0 + chunk_rows, out_h);
         __global const float *dplane = dy + ((size_t)n * out_blocks + kb) * y_stride + (size_t)ot * out_h * out_w * BO;
         for (int kt = 0; kt < taps_t; kt++) {
             const int it = ot * stride_t + kt - pad_t;
@@ -110,8 +110,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
     // Columns between these two have all their taps inside the row.
     const int inner0 = min(out_w, ((PW) + SW - 1) / SW), inner1 = max(inner0, min(out_w, (in_w + (PW) - KW) / SW + 1));
     for (int chunk = first; chunk < last; chunk++) {
-        const int oh0 = chunk % chunks * chunk_rows, oh1 = min(oh0 + chunk_rows, out_h), ot = chunk / chunks % out_t,
-                  n = chunk / chunks / out_t;
+        const int frame = chunk / chunks, n = frame / out_t, ot = frame - n * out_t;
+        const int oh0 = (chunk - frame * chunks) * chunk_rows, oh1 = min(oh0 + chunk_rows, out_h);
         __global const float *dplane = dy + ((size_t)n * out_blocks + kb) * y_stride + (size_t)ot * out_h * out_w * BO;
         for (int kt = 0; kt < taps_t; kt++) {
             const int it = ot * stride_t + kt - pad_t;

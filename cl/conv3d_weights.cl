@@ -5,73 +5,48 @@
 
 // A stage of a matrix transposition in registers: in rows a and b, which are S apart, columns with and without bit S of their
 // number change places.
-#define SWAP16_8(a, b) SWAP_(float16, a, b, a.s01234567, b.s01234567, a.s89abcdef, b.s89abcdef)
-#define SWAP16_4(a, b)                                                                                                         \
+#define SWAP_8(a, b)                                                                                                           \
+    {                                                                                                                          \
+        const float16 p = (float16)(a.lo, b.lo);                                                                               \
+        b = (float16)(a.hi, b.hi);                                                                                             \
+        a = p;                                                                                                                 \
+    }
+#define SWAP_4(a, b)                                                                                                         \
     {                                                                                                                          \
         const float16 p = (float16)(a.s0123, b.s0123, a.s89ab, b.s89ab);                                                       \
         b = (float16)(a.s4567, b.s4567, a.scdef, b.scdef);                                                                     \
         a = p;                                                                                                                 \
     }
-#define SWAP16_2(a, b)                                                                                                         \
+#define SWAP_2(a, b)                                                                                                         \
     {                                                                                                                          \
         const float16 p = (float16)(a.s01, b.s01, a.s45, b.s45, a.s89, b.s89, a.scd, b.scd);                                   \
         b = (float16)(a.s23, b.s23, a.s67, b.s67, a.sab, b.sab, a.sef, b.sef);                                                 \
         a = p;                                                                                                                 \
     }
-#define SWAP16_1(a, b)                                                                                                         \
+#define SWAP_1(a, b)                                                                                                         \
     {                                                                                                                          \
         const float16 p = (float16)(a.s0, b.s0, a.s2, b.s2, a.s4, b.s4, a.s6, b.s6, a.s8, b.s8, a.sa, b.sa, a.sc, b.sc, a.se,  \
                                     b.se);                                                                                     \
         b = (float16)(a.s1, b.s1, a.s3, b.s3, a.s5, b.s5, a.s7, b.s7, a.s9, b.s9, a.sb, b.sb, a.sd, b.sd, a.sf, b.sf);         \
         a = p;                                                                                                                 \
     }
-#define SWAP8_4(a, b) SWAP_(float8, a, b, a.s0123, b.s0123, a.s4567, b.s4567)
-#define SWAP8_2(a, b)                                                                                                          \
-    {                                                                                                                          \
-        const float8 p = (float8)(a.s01, b.s01, a.s45, b.s45);                                                                 \
-        b = (float8)(a.s23, b.s23, a.s67, b.s67);                                                                              \
-        a = p;                                                                                                                 \
-    }
-#define SWAP8_1(a, b)                                                                                                          \
-    {                                                                                                                          \
-        const float8 p = (float8)(a.s0, b.s0, a.s2, b.s2, a.s4, b.s4, a.s6, b.s6);                                             \
-        b = (float8)(a.s1, b.s1, a.s3, b.s3, a.s5, b.s5, a.s7, b.s7);                                                          \
-        a = p;                                                                                                                 \
-    }
-#define SWAP_(type, a, b, a0, b0, a1, b1)                                                                                      \
-    {                                                                                                                          \
-        const type p = (type)(a0, b0);                                                                                         \
-        b = (type)(a1, b1);                                                                                                    \
-        a = p;                                                                                                                 \
-    }
 #define STAGE(swap, s)                                                                                                         \
     _Pragma("unroll") for (int i = 0; i < BI; i++) if ((i & (s)) == 0) swap(row[i], row[i + (s)])
 
-void transpose_block(__global const float *restrict from, __global float *restrict to)
+void transpose_block(__global const float *from, __global float *to)
 {
 #if BI == 16 && BO == 16
     float16 row[16];
 #pragma unroll
     for (int i = 0; i < 16; i++)
         row[i] = vload16(i, from);
-    STAGE(SWAP16_8, 8)
-    STAGE(SWAP16_4, 4)
-    STAGE(SWAP16_2, 2)
-    STAGE(SWAP16_1, 1)
+    STAGE(SWAP_8, 8)
+    STAGE(SWAP_4, 4)
+    STAGE(SWAP_2, 2)
+    STAGE(SWAP_1, 1)
 #pragma unroll
     for (int i = 0; i < 16; i++)
         vstore16(row[i], i, to);
-#elif BI == 8 && BO == 8
-    float8 row[8];
-#pragma unroll
-    for (int i = 0; i < 8; i++)
-        row[i] = vload8(i, from);
-    STAGE(SWAP8_4, 4)
-    STAGE(SWAP8_2, 2)
-    STAGE(SWAP8_1, 1)
-#pragma unroll
-    for (int i = 0; i < 8; i++)
-        vstore8(row[i], i, to);
 #else
     for (int k = 0; k < BO; k++)
         for (int c = 0; c < BI; c++)

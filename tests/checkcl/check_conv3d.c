@@ -1,8 +1,60 @@
 /* conv3d.h as networks use it: whichever algorithm the tuning database chooses, against the plain reference.
  */
 
+#include "check_conv3d_reference.h"
 #include "checkcl.h"
 #include "ops/conv3d.h"
+
+/* n, c, t, h, w, block → channels, block; kernel; stride; pad. */
+static const MaxglConv3d cases[] = {
+    {{1, 1, 1, 1, 1, 1}, 1, 1, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}},
+    {{2, 16, 2, 3, 5, 16}, 16, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}},
+    {{1, 3, 3, 9, 11, 1}, 16, 16, {3, 7, 7}, {1, 2, 2}, {1, 3, 3}},
+    {{1, 3, 4, 8, 8, 1}, 20, 8, {7, 7, 7}, {1, 2, 2}, {3, 3, 3}},
+    {{2, 5, 3, 4, 7, 8}, 9, 8, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}},
+    {{1, 17, 2, 4, 4, 16}, 33, 16, {1, 1, 1}, {2, 2, 2}, {0, 0, 0}},
+    {{3, 4, 1, 1, 1, 4}, 6, 4, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}},
+    {{1, 2, 3, 5, 6, 4}, 3, 8, {1, 3, 3}, {1, 1, 1}, {0, 1, 1}},
+    {{1, 8, 5, 4, 3, 8}, 8, 8, {3, 1, 1}, {2, 1, 1}, {1, 0, 0}},
+    {{1, 6, 4, 7, 7, 8}, 5, 16, {2, 2, 2}, {2, 2, 2}, {0, 0, 0}},
+    {{1, 4, 5, 8, 10, 4}, 4, 4, {3, 3, 3}, {3, 3, 3}, {1, 1, 1}},
+    {{1, 3, 2, 6, 9, 1}, 5, 1, {2, 3, 5}, {1, 1, 2}, {1, 1, 2}},
+    {{1, 4, 2, 3, 4, 4}, 8, 4, {1, 1, 1}, {1, 3, 3}, {0, 0, 0}},
+    /* Wide rows: more than one tile, tails that overlap, edges on both sides. */
+    {{1, 16, 1, 2, 30, 16}, 32, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}},
+    {{1, 16, 2, 3, 33, 16}, 16, 16, {3, 3, 3}, {1, 2, 2}, {1, 1, 1}},
+    {{1, 8, 1, 2, 29, 8}, 16, 8, {1, 5, 5}, {1, 1, 1}, {0, 2, 2}},
+    /* Weights that are gone through in chunks, tiles of several rows. */
+    {{2, 128, 2, 7, 7, 16}, 128, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}},
+    {{3, 160, 2, 2, 2, 16}, 64, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}},
+    {{2, 64, 4, 14, 14, 16}, 128, 16, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}},
+};
+
+static char *describe(guint index)
+{
+    return check_conv3d_describe(&cases[index]);
+}
+
+static gboolean is_small(guint index)
+{
+    return maxgl_conv3d_macs(&cases[index]) < 200e3;
+}
+
+static gboolean check(MaxglContext *context, guint index, CheckReport *report, GError **error)
+{
+    static const CheckConv3dAlgorithm chosen = {maxgl_conv3d_forward_workspace,
+                                                maxgl_conv3d_backward_data_workspace,
+                                                maxgl_conv3d_backward_weights_workspace,
+                                                maxgl_conv3d_forward,
+                                                maxgl_conv3d_backward_data,
+                                                maxgl_conv3d_backward_weights};
+    return check_conv3d_algorithm(context, &chosen, &cases[index], index, report, error);
+}
+
+static void gradient(guint index, CheckReport *report)
+{
+    check_conv3d_gradient(&cases[index], index, report);
+}
 
 typedef struct {
     const char *name;
@@ -75,6 +127,11 @@ static gboolean bench(MaxglSequence *sequence, guint index, CheckReport *report,
 
 const MaxglCheck check_conv3d = {
     .name = "conv3d",
+    .n_cases = G_N_ELEMENTS(cases),
+    .describe = describe,
+    .is_small = is_small,
+    .check = check,
+    .gradient = gradient,
     .n_benches = 3 * G_N_ELEMENTS(benches),
     .describe_bench = describe_bench,
     .bench = bench,
