@@ -3,50 +3,22 @@
 //
 // -D BI, BO   blocks of the convolution's input and output
 
-// A stage of a matrix transposition in registers: in rows a and b, which are S apart, columns with and without bit S of their
-// number change places.
-#define SWAP_8(a, b)                                                                                                           \
-    {                                                                                                                          \
-        const float16 p = (float16)(a.lo, b.lo);                                                                               \
-        b = (float16)(a.hi, b.hi);                                                                                             \
-        a = p;                                                                                                                 \
-    }
-#define SWAP_4(a, b)                                                                                                         \
-    {                                                                                                                          \
-        const float16 p = (float16)(a.s0123, b.s0123, a.s89ab, b.s89ab);                                                       \
-        b = (float16)(a.s4567, b.s4567, a.scdef, b.scdef);                                                                     \
-        a = p;                                                                                                                 \
-    }
-#define SWAP_2(a, b)                                                                                                         \
-    {                                                                                                                          \
-        const float16 p = (float16)(a.s01, b.s01, a.s45, b.s45, a.s89, b.s89, a.scd, b.scd);                                   \
-        b = (float16)(a.s23, b.s23, a.s67, b.s67, a.sab, b.sab, a.sef, b.sef);                                                 \
-        a = p;                                                                                                                 \
-    }
-#define SWAP_1(a, b)                                                                                                         \
-    {                                                                                                                          \
-        const float16 p = (float16)(a.s0, b.s0, a.s2, b.s2, a.s4, b.s4, a.s6, b.s6, a.s8, b.s8, a.sa, b.sa, a.sc, b.sc, a.se,  \
-                                    b.se);                                                                                     \
-        b = (float16)(a.s1, b.s1, a.s3, b.s3, a.s5, b.s5, a.s7, b.s7, a.s9, b.s9, a.sb, b.sb, a.sd, b.sd, a.sf, b.sf);         \
-        a = p;                                                                                                                 \
-    }
-#define STAGE(swap, s)                                                                                                         \
-    _Pragma("unroll") for (int i = 0; i < BI; i++) if ((i & (s)) == 0) swap(row[i], row[i + (s)])
-
+// to[BO][BI] = from[BI][BO] transposed, in squares of four where the blocks allow.
 void transpose_block(__global const float *from, __global float *to)
 {
-#if BI == 16 && BO == 16
-    float16 row[16];
+#if BI % 4 == 0 && BO % 4 == 0
 #pragma unroll
-    for (int i = 0; i < 16; i++)
-        row[i] = vload16(i, from);
-    STAGE(SWAP_8, 8)
-    STAGE(SWAP_4, 4)
-    STAGE(SWAP_2, 2)
-    STAGE(SWAP_1, 1)
+    for (int c = 0; c < BI; c += 4)
 #pragma unroll
-    for (int i = 0; i < 16; i++)
-        vstore16(row[i], i, to);
+        for (int k = 0; k < BO; k += 4) {
+            __global const float *p = from + c * BO + k;
+            __global float *q = to + k * BI + c;
+            const float4 a = vload4(0, p), b = vload4(0, p + BO), d = vload4(0, p + 2 * BO), e = vload4(0, p + 3 * BO);
+            vstore4((float4)(a.s0, b.s0, d.s0, e.s0), 0, q);
+            vstore4((float4)(a.s1, b.s1, d.s1, e.s1), 0, q + BI);
+            vstore4((float4)(a.s2, b.s2, d.s2, e.s2), 0, q + 2 * BI);
+            vstore4((float4)(a.s3, b.s3, d.s3, e.s3), 0, q + 3 * BI);
+        }
 #else
     for (int k = 0; k < BO; k++)
         for (int c = 0; c < BI; c++)
@@ -64,7 +36,8 @@ conv3d_transpose_weights(__global const float *restrict weights, __global float 
     __global float *to = transposed + ((size_t)cb * out_blocks + kb) * count_t * count_h * count_w * BI * BO;
     for (int t = count_t - 1; t >= 0; t--)
         for (int h = count_h - 1; h >= 0; h--)
-            for (int w = count_w - 1; w >= 0; w--, to += BI * BO)
-                transpose_block(from + (((first_t + step_t * t) * taps_h + first_h + step_h * h) * taps_w + first_w + step_w * w) * BI * BO,
-                                to);
+            for (int w = count_w - 1; w >= 0; w--, to += BI * BO) {
+                const int tap = ((first_t + step_t * t) * taps_h + first_h + step_h * h) * taps_w + first_w + step_w * w;
+                transpose_block(from + (size_t)tap * BI * BO, to);
+            }
 }
