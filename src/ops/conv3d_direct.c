@@ -166,7 +166,10 @@ static gboolean add_transpose(MaxglSequence *sequence, const MaxglConv3d *conv,
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&conv->input), out_blocks = maxgl_shape_blocks(&out);
-    g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d", conv->input.block, conv->out_block);
+    /* Oclgrind 21.10 with --uninitialized crashes on the shuffles that the vectors become. */
+    const gboolean scalar = maxgl_sequence_context(sequence)->info->vendor == MAXGL_VENDOR_OCLGRIND;
+    g_autofree char *options =
+        g_strdup_printf("-DBI=%d -DBO=%d%s", conv->input.block, conv->out_block, scalar ? " -DSCALAR" : "");
     const MaxglLaunch launch = {
         .file = "conv3d_weights.cl",
         .kernel = "conv3d_transpose_weights",
