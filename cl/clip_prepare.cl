@@ -23,7 +23,7 @@ typedef struct {
     floatv r, g, b;
 } Colour;
 
-inline floatv gather(global const uchar *samples, global const int *places)
+static inline floatv gather(global const uchar *samples, global const int *places)
 {
 #if VECTOR == 1
     return FLOATV(samples[places[0]]);
@@ -53,7 +53,7 @@ kernel void clip_prepare_resize_width(global const int *tables, global const flo
         }
 }
 
-inline floatv resize_height(global const float *resized, global const int *tables, global const float *weights,
+static inline floatv resize_height(global const float *resized, global const int *tables, global const float *weights,
                             const ClipComponent c, const int pitch, const int y)
 {
     floatv sum = 0;
@@ -62,23 +62,23 @@ inline floatv resize_height(global const float *resized, global const int *table
     return sum;
 }
 
-inline floatv in_unit(const floatv x)
+static inline floatv in_unit(const floatv x)
 {
     return clamp(x, (floatv)(0.0f), (floatv)(1.0f));
 }
 
-inline floatv combine(const float a, const floatv x, const float b, const floatv y, const float c, const floatv z, const float d)
+static inline floatv combine(const float a, const floatv x, const float b, const floatv y, const float c, const floatv z, const float d)
 {
     return fma((floatv)(a), x, fma((floatv)(b), y, fma((floatv)(c), z, (floatv)(d))));
 }
 
-inline floatv grey(const Colour c)
+static inline floatv grey(const Colour c)
 {
     return combine(0.2989f, c.r, 0.587f, c.g, 0.114f, c.b, 0.0f);
 }
 
 // factor·c + (1 − factor)·other.
-inline Colour blend(const Colour c, const floatv other, const float factor)
+static inline Colour blend(const Colour c, const floatv other, const float factor)
 {
     const floatv rest = (1.0f - factor) * other, f = factor;
     const Colour result = {in_unit(fma(f, c.r, rest)), in_unit(fma(f, c.g, rest)), in_unit(fma(f, c.b, rest))};
@@ -86,7 +86,7 @@ inline Colour blend(const Colour c, const floatv other, const float factor)
 }
 
 // VECTOR pixels as the mean of grey wants them too: resized, R'G'B', brightness applied.
-inline Colour load(global const float *resized, global const int *tables, global const float *weights, const ClipParameters *p,
+static inline Colour load(global const float *resized, global const int *tables, global const float *weights, const ClipParameters *p,
                    const int frame, const int y, const int x)
 {
     floatv raw[CHANNELS], rgb[CHANNELS];
@@ -124,7 +124,7 @@ kernel void clip_prepare_grey_frames(global const float *sums, const int width, 
     frame_sums[frame] = sum;
 }
 
-inline float clip_mean(global const float *frame_sums, const ClipParameters *p)
+static inline float clip_mean(global const float *frame_sums, const ClipParameters *p)
 {
     float sum = 0;
     for (int frame = 0; frame < p->frames; frame++)
@@ -134,7 +134,7 @@ inline float clip_mean(global const float *frame_sums, const ClipParameters *p)
 
 // One channel of HSV to RGB, with hue in sixths of the circle counted from where that channel is largest … + 2: it is max where
 // the distance k from there is within 1, and falls to max − chroma over the next sixth.
-inline floatv hue_channel(const floatv hue, const float offset, const floatv largest, const floatv chroma)
+static inline floatv hue_channel(const floatv hue, const float offset, const floatv largest, const floatv chroma)
 {
     floatv k = hue + offset;
     k -= 6.0f * floor(k * (1.0f / 6.0f));
@@ -143,7 +143,7 @@ inline floatv hue_channel(const floatv hue, const float offset, const floatv lar
 
 // Turns hue by shift (1 = the whole circle). Largest and smallest component stay, so the circle has a value for each channel
 // without going through saturation.
-inline Colour turn_hue(const Colour c, const float shift)
+static inline Colour turn_hue(const Colour c, const float shift)
 {
     const floatv largest = fmax(c.r, fmax(c.g, c.b)), smallest = fmin(c.r, fmin(c.g, c.b));
     const floatv chroma = largest - smallest;
@@ -157,7 +157,7 @@ inline Colour turn_hue(const Colour c, const float shift)
     return result;
 }
 
-inline Colour change_colour(Colour c, const ClipParameters *p, const float mean)
+static inline Colour change_colour(Colour c, const ClipParameters *p, const float mean)
 {
     if (p->contrast != 1.0f)
         c = blend(c, mean, p->contrast);
@@ -173,7 +173,7 @@ inline Colour change_colour(Colour c, const ClipParameters *p, const float mean)
 }
 
 // Stores VECTOR pixels, or the first @count of them, at @out; @plane: floats from one block of channels to the next.
-inline void store(const Colour c, global float *out, const size_t plane, const int count)
+static inline void store(const Colour c, global float *out, const size_t plane, const int count)
 {
 #if BLOCK == 1
     if (count >= VECTOR) {
