@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Everything that must hold: format, warnings, analysis, every test, every kernel under Oclgrind, host code under sanitizers.
+# Installs what it needs (Debian), builds in build/release and build/debug, ends with one line that says how it went.
+#   ./test.sh           all of it
+#   ./test.sh quick     format and the tests of the release build
+set -euo pipefail
+cd "$(dirname "$0")"
+mode="${1:-all}"
+[ "$mode" = all ] || [ "$mode" = quick ] || { echo "usage: ./test.sh [quick]" >&2; exit 2; }
+
+started=$SECONDS
+step() { printf '\n== %s (%d s)\n' "$*" $((SECONDS - started)); }
+
+step "packages"
+./setup.sh test
+
+step "format"
+git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
+echo "clang-format: clean"
+
+step "release build, warnings are errors"
+cmake --preset release >/dev/null
+cmake --build --preset release -- --quiet
+
+step "tests of the release build"
+ctest --preset release --output-junit "$PWD/build/release/tests.xml"
+
+if [ "$mode" = all ]; then
+  step "clang-tidy"
+  git ls-files 'src/*.c' 'gst-plugin/*.c' | xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p build/release 2>/dev/null
+  echo "clang-tidy: clean"
+
+  step "debug build with AddressSanitizer and UndefinedBehaviorSanitizer"
+  cmake --preset debug >/dev/null
+  cmake --build --preset debug -- --quiet
+
+  step "host tests of the debug build"
+  ASAN_OPTIONS="${ASAN_OPTIONS:-}:suppressions=$PWD/tests/asan.supp" \
+    LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0" \
+    ctest --preset debug -LE checkcl
+fi
+
+printf '\nall of it holds (%d s)\n' $((SECONDS - started))
