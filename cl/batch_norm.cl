@@ -4,8 +4,7 @@
 // Partial results of the chunks lie as [2][samples · chunks][channels]: two vectors for each chunk.
 static size_t part_of_chunk(int blocks, int channel)
 {
-    const int sample = get_group_id(1) / blocks;
-    return ((size_t)sample * get_num_groups(0) + get_group_id(0)) * blocks * BLOCK + channel;
+    return ((size_t)(PLANE / blocks) * get_num_groups(1) + CHUNK) * blocks * BLOCK + channel;
 }
 
 static float pixels_of_part(int part, int pixels, int chunk, int chunks)
@@ -24,7 +23,7 @@ kernel void batch_norm_statistics_chunk(global const float *x, global float *par
     floatv sum = 0.0f;
     for (int i = 0; i < walk.count; i++)
         sum += VLOAD_ALIGNED(0, from + i * STEP);
-    const int n = min(pixels - (int)get_group_id(0) * chunk, chunk);
+    const int n = min(pixels - CHUNK * chunk, chunk);
     const floatv mean = sum_lanes(sum, scratch) / (float)n;
     floatv squares = 0.0f;
     for (int i = 0; i < walk.count; i++) {
@@ -46,8 +45,8 @@ kernel void batch_norm_statistics_merge(global const float *parts, global float 
                                         float eps, float momentum)
 {
     LANE_SCRATCH(scratch);
-    const size_t channels = get_num_groups(1) * BLOCK;
-    const size_t channel = get_group_id(1) * BLOCK + COLUMN * VECTOR;
+    const size_t channels = get_num_groups(2) * BLOCK;
+    const size_t channel = PLANE * BLOCK + COLUMN * VECTOR;
     const float total = (float)(n_parts / chunks) * (float)pixels;
     global const float *means = parts + channel, *squares = means + n_parts * channels;
 
@@ -150,8 +149,8 @@ kernel void batch_norm_backward_merge(global const float *parts, global const fl
                                       global float *dbeta, int n_parts)
 {
     LANE_SCRATCH(scratch);
-    const size_t channels = get_num_groups(1) * BLOCK;
-    const size_t channel = get_group_id(1) * BLOCK + COLUMN * VECTOR;
+    const size_t channels = get_num_groups(2) * BLOCK;
+    const size_t channel = PLANE * BLOCK + COLUMN * VECTOR;
     global const float *sums = parts + channel, *products = sums + n_parts * channels;
     floatv sum = 0.0f, product = 0.0f;
     for (int i = LANE; i < n_parts; i += LANES) {

@@ -35,7 +35,7 @@ static gboolean add_statistics(MaxglSequence *sequence, const MaxglBatchNorm *no
         return FALSE;
     MaxglLaunch merge = {
         .file = FILE_NAME, .kernel = "batch_norm_statistics_merge", .options = planes->options};
-    maxgl_planes_launch_channels(planes, &merge);
+    maxgl_planes_launch_groups(planes, 1, (gsize)planes->blocks, &merge);
     return maxgl_sequence_add(sequence, &merge, error, "mmmmiiiiff", workspace, saved, vectors->running_mean,
                               vectors->running_var, pixels, planes->chunk, planes->chunks, parts,
                               (double)norm->eps, (double)norm->momentum);
@@ -95,7 +95,7 @@ gboolean maxgl_batch_norm_backward(MaxglSequence *sequence, const MaxglBatchNorm
                             planes.blocks, parts, norm->relu, g->accumulate_residual))
         return FALSE;
     MaxglLaunch merge = {.file = FILE_NAME, .kernel = "batch_norm_backward_merge", .options = planes.options};
-    maxgl_planes_launch_channels(&planes, &merge);
+    maxgl_planes_launch_groups(&planes, 1, (gsize)planes.blocks, &merge);
     if (!maxgl_sequence_add(sequence, &merge, error, "mmmmi", workspace, g->saved, g->dgamma, g->dbeta,
                             parts))
         return FALSE;

@@ -26,22 +26,18 @@ MaxglPlanes maxgl_planes(MaxglContext *context, const char *kernel, const MaxglS
     return p;
 }
 
-static void set(MaxglLaunch *launch, const MaxglPlanes *planes, gsize groups, gsize rows)
+void maxgl_planes_launch_groups(const MaxglPlanes *planes, gsize groups, gsize rows, MaxglLaunch *launch)
 {
     launch->dims = 3;
-    launch->local[0] = (gsize)planes->columns * (gsize)planes->lanes;
-    launch->local[1] = launch->local[2] = 1;
-    launch->global[0] = groups * launch->local[0];
-    launch->global[1] = rows;
-    launch->global[2] = (gsize)planes->column_groups;
+    launch->local[0] = (gsize)planes->columns;
+    launch->local[1] = (gsize)planes->lanes;
+    launch->local[2] = 1;
+    launch->global[0] = (gsize)planes->columns * (gsize)planes->column_groups;
+    launch->global[1] = (gsize)planes->lanes * groups;
+    launch->global[2] = rows;
 }
 
 void maxgl_planes_launch(const MaxglPlanes *planes, int n, MaxglLaunch *launch)
 {
-    set(launch, planes, (gsize)planes->chunks, (gsize)n * (gsize)planes->blocks);
-}
-
-void maxgl_planes_launch_channels(const MaxglPlanes *planes, MaxglLaunch *launch)
-{
-    set(launch, planes, 1, (gsize)planes->blocks);
+    maxgl_planes_launch_groups(planes, (gsize)planes->chunks, (gsize)n * (gsize)planes->blocks, launch);
 }

@@ -21,11 +21,10 @@ typedef struct {
  * "vector" if not set), "group" work-items in a work-group (1 = no local memory), "pixels" for each. */
 MaxglPlanes maxgl_planes(MaxglContext *context, const char *kernel, const MaxglShape *shape);
 
-/** Sizes of a launch over every chunk of @n samples: dimension 0 is the chunk, 1 the plane, 2 the column
- * group. */
+/** Sizes of a launch over every chunk of @n samples. */
 void maxgl_planes_launch(const MaxglPlanes *planes, int n, MaxglLaunch *launch);
 
-/** Sizes of a launch with one work-group for each block and column group, on all samples. */
-void maxgl_planes_launch_channels(const MaxglPlanes *planes, MaxglLaunch *launch);
+/** The same for @groups work-groups for each of @rows planes, where an operator counts otherwise. */
+void maxgl_planes_launch_groups(const MaxglPlanes *planes, gsize groups, gsize rows, MaxglLaunch *launch);
 
 #endif

@@ -1,0 +1,163 @@
+// Pooling: see src/ops/pool.h. Options: those of plane.clh, and either KERNEL_T …, STRIDE_T …, PAD_T … of a max-pool or
+// REGIONS_T … of an average pool.
+#include "plane.clh"
+
+#if VECTOR == 1
+typedef int intv;
+#else
+typedef MAXGL_PASTE(int, VECTOR) intv;
+#endif
+
+// The first float of this work-item's channels in its plane, where planes have `pixels`.
+static size_t plane_start(int pixels)
+{
+    return (size_t)PLANE * pixels * BLOCK + COLUMN * VECTOR;
+}
+
+#if defined(KERNEL_T)
+
+// Taps of the window whose first one lies at `start`, that lie within 0 … size−1.
+typedef struct {
+    int first, end;
+} Range;
+
+static Range taps_inside(int start, int kernel_size, int size)
+{
+    return (Range){max(-start, 0), min(kernel_size, size - start)};
+}
+
+// x: T × H × W pixels a plane; y: `pixels`, in rows of `y_width` and maps of `y_height`.
+kernel void max_pool_forward(global const float *x, global float *y, global int *taps, int T, int H, int W, int pixels,
+                             int y_height, int y_width, int chunk, int blocks)
+{
+    const Walk walk = walk_chunk(pixels, chunk, blocks);
+    Position at = position(CHUNK * chunk + LANE, y_height, y_width);
+    const size_t plane = plane_start(T * H * W);
+    for (int i = 0; i < walk.count; i++) {
+        const int t = at.t * STRIDE_T - PAD_T, h = at.h * STRIDE_H - PAD_H, w = at.w * STRIDE_W - PAD_W;
+        const Range kt = taps_inside(t, KERNEL_T, T), kh = taps_inside(h, KERNEL_H, H);
+        const Range kw = taps_inside(w, KERNEL_W, W);
+        floatv best = -INFINITY;
+        intv winner = (kt.first * KERNEL_H + kh.first) * KERNEL_W + kw.first;
+        for (int a = kt.first; a < kt.end; a++)
+            for (int b = kh.first; b < kh.end; b++) {
+                global const float *row = x + plane + (size_t)((t + a) * H + h + b) * W * BLOCK;
+                for (int c = kw.first; c < kw.end; c++) {
+                    const floatv v = VLOAD_ALIGNED(0, row + (w + c) * BLOCK);
+                    const intv wins = (v > best) | (v != v);
+                    best = wins ? v : best;
+                    winner = wins ? (intv)((a * KERNEL_H + b) * KERNEL_W + c) : winner;
+                }
+            }
+        VSTORE_ALIGNED(best, 0, y + walk.first + i * STEP);
+        if (taps)
+            *(global intv *)(taps + walk.first + i * STEP) = winner;
+        at = advance(at, LANES, y_height, y_width);
+    }
+}
+
+// Windows that pixel `x` is in, of `windows` along its direction.
+static Range windows_over(int x, int kernel_size, int stride, int pad, int windows)
+{
+    const int last = x + pad, first = last - kernel_size + 1;
+    return (Range){first > 0 ? (first + stride - 1) / stride : 0, min(last / stride + 1, windows)};
+}
+
+// dx: `pixels` a plane, in rows of `width` and maps of `height`; dy: T × H × W.
+kernel void max_pool_backward(global const float *dy, global const int *taps, global float *dx, int T, int H, int W,
+                              int pixels, int height, int width, int chunk, int blocks, int accumulate)
+{
+    const Walk walk = walk_chunk(pixels, chunk, blocks);
+    Position at = position(CHUNK * chunk + LANE, height, width);
+    const size_t plane = plane_start(T * H * W);
+    for (int i = 0; i < walk.count; i++) {
+        const Range t = windows_over(at.t, KERNEL_T, STRIDE_T, PAD_T, T);
+        const Range h = windows_over(at.h, KERNEL_H, STRIDE_H, PAD_H, H);
+        const Range w = windows_over(at.w, KERNEL_W, STRIDE_W, PAD_W, W);
+        floatv sum = accumulate ? VLOAD_ALIGNED(0, dx + walk.first + i * STEP) : (floatv)(0.0f);
+        for (int a = t.first; a < t.end; a++)
+            for (int b = h.first; b < h.end; b++)
+                for (int c = w.first; c < w.end; c++) {
+                    const int tap = ((at.t + PAD_T - a * STRIDE_T) * KERNEL_H + at.h + PAD_H - b * STRIDE_H) * KERNEL_W +
+                                    at.w + PAD_W - c * STRIDE_W;
+                    const size_t window = plane + (size_t)((a * H + b) * W + c) * BLOCK;
+                    const intv won = *(global const intv *)(taps + window) == tap;
+                    sum += won ? VLOAD_ALIGNED(0, dy + window) : (floatv)(0.0f);
+                }
+        VSTORE_ALIGNED(sum, 0, dx + walk.first + i * STEP);
+        at = advance(at, LANES, height, width);
+    }
+}
+
+#else
+
+// Region i of n over `size` pixels: ⌊i·size/n⌋ … ⌈(i+1)·size/n⌉ − 1, as PyTorch's adaptive pooling.
+static int region_start(int i, int n, int size)
+{
+    return i * size / n;
+}
+
+static int region_end(int i, int n, int size)
+{
+    return ((i + 1) * size + n - 1) / n;
+}
+
+// Group i along dimension 1 has region i; its lanes share the pixels.
+kernel void average_pool_forward(global const float *x, global float *y, int T, int H, int W)
+{
+    LANE_SCRATCH(scratch);
+    const Position region = position(CHUNK, REGIONS_H, REGIONS_W);
+    const int t = region_start(region.t, REGIONS_T, T), depth = region_end(region.t, REGIONS_T, T) - t;
+    const int h = region_start(region.h, REGIONS_H, H), height = region_end(region.h, REGIONS_H, H) - h;
+    const int w = region_start(region.w, REGIONS_W, W), width = region_end(region.w, REGIONS_W, W) - w;
+    global const float *plane = x + plane_start(T * H * W);
+
+    floatv sum = 0.0f;
+    Position at = position(LANE, height, width);
+    for (int i = LANE; i < depth * height * width; i += LANES) {
+        sum += VLOAD_ALIGNED(0, plane + (size_t)(((t + at.t) * H + h + at.h) * W + w + at.w) * BLOCK);
+        at = advance(at, LANES, height, width);
+    }
+    sum = sum_lanes(sum, scratch);
+    if (LANE == 0)
+        VSTORE_ALIGNED(sum / (float)(depth * height * width), CHUNK * (BLOCK / VECTOR),
+                       y + plane_start(REGIONS_T * REGIONS_H * REGIONS_W));
+}
+
+// The regions that pixel `x` is in, and what one pixel weighs in region i.
+static int regions_first(int x, int n, int size)
+{
+    return x * n / size;
+}
+
+static int regions_end(int x, int n, int size)
+{
+    return ((x + 1) * n + size - 1) / size;
+}
+
+static float region_share(int i, int n, int size)
+{
+    return 1.0f / (float)(region_end(i, n, size) - region_start(i, n, size));
+}
+
+kernel void average_pool_backward(global const float *dy, global float *dx, int T, int H, int W, int chunk, int blocks,
+                                  int accumulate)
+{
+    const Walk walk = walk_chunk(T * H * W, chunk, blocks);
+    Position at = position(CHUNK * chunk + LANE, H, W);
+    global const float *plane = dy + plane_start(REGIONS_T * REGIONS_H * REGIONS_W);
+    for (int i = 0; i < walk.count; i++) {
+        floatv sum = accumulate ? VLOAD_ALIGNED(0, dx + walk.first + i * STEP) : (floatv)(0.0f);
+        for (int a = regions_first(at.t, REGIONS_T, T); a < regions_end(at.t, REGIONS_T, T); a++)
+            for (int b = regions_first(at.h, REGIONS_H, H); b < regions_end(at.h, REGIONS_H, H); b++)
+                for (int c = regions_first(at.w, REGIONS_W, W); c < regions_end(at.w, REGIONS_W, W); c++) {
+                    const float share = region_share(a, REGIONS_T, T) * region_share(b, REGIONS_H, H) *
+                                        region_share(c, REGIONS_W, W);
+                    sum += share * VLOAD_ALIGNED(0, plane + ((a * REGIONS_H + b) * REGIONS_W + c) * BLOCK);
+                }
+        VSTORE_ALIGNED(sum, 0, dx + walk.first + i * STEP);
+        at = advance(at, LANES, H, W);
+    }
+}
+
+#endif
