@@ -2,6 +2,7 @@
 #ifndef MAXGL_NET_WEIGHTS_H
 #define MAXGL_NET_WEIGHTS_H
 
+#include "base/safetensors.h"
 #include "net/parameters.h"
 #include <maxgl/embedder.h>
 
@@ -23,9 +24,9 @@ MaxglModelInfo *maxgl_model_info_new(const MaxglResnetSpec *spec);
 void maxgl_model_info_free(MaxglModelInfo *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglModelInfo, maxgl_model_info_free)
 
-/** The family's published preprocessing: resize 128×171 (scaled with another clip size than 112), mean,
- * deviation.
- */
+/** The preprocessing that the family's code tests with, for clips of @height × @width pixels: torchvision
+ * resizes to 128×171 for 112×112 (in proportion for other sizes), hara the shorter side to the clip's, VCOP
+ * as torchvision but without mean and deviation. */
 void maxgl_preprocessing_init(MaxglPreprocessing *preprocessing, MaxglFamily family, int height, int width);
 
 /**
@@ -35,6 +36,12 @@ void maxgl_preprocessing_init(MaxglPreprocessing *preprocessing, MaxglFamily fam
  * told how to convert it).
  */
 MaxglModelInfo *maxgl_model_info_read(const char *path, GError **error);
+
+/** The same of an open file. */
+MaxglModelInfo *maxgl_model_info_of(const MaxglSafetensors *file, GError **error);
+
+/** Adds @info to the metadata of a file being written. */
+void maxgl_model_info_write(const MaxglModelInfo *info, MaxglSafetensorsWriter *writer);
 
 typedef struct {
     gboolean allow_other_head; /**< fc missing or of another size: keep what fc has, and say so */
@@ -51,6 +58,11 @@ typedef struct {
 gboolean maxgl_weights_load(const char *path, const MaxglResnet *resnet, MaxglParameters *parameters,
                             const MaxglWeightsOptions *options, char **notes, GError **error);
 
+/** The same from an open file, @info being what maxgl_model_info_of() says of it. */
+gboolean maxgl_weights_load_from(const MaxglSafetensors *file, const MaxglModelInfo *info,
+                                 const MaxglResnet *resnet, MaxglParameters *parameters,
+                                 const MaxglWeightsOptions *options, char **notes, GError **error);
+
 /**
  * Writes all of @parameters (with heads if @heads) under @info's naming, with @info as metadata.
  * @batches_tracked: training steps so far, for num_batches_tracked. Atomic; the same parameters give the same
@@ -59,5 +71,14 @@ gboolean maxgl_weights_load(const char *path, const MaxglResnet *resnet, MaxglPa
 gboolean maxgl_weights_save(const char *path, const MaxglResnet *resnet, const MaxglParameters *parameters,
                             const MaxglModelInfo *info, gint64 batches_tracked, gboolean heads,
                             GError **error);
+
+/**
+ * The same into a file being put together (such as a training state, which has more in it), without metadata.
+ * @batches_tracked and what is added to @arrays (with g_free as its free function) must stay until the file
+ * is written.
+ */
+gboolean maxgl_weights_add(MaxglSafetensorsWriter *writer, const MaxglResnet *resnet,
+                           const MaxglParameters *parameters, MaxglNaming naming,
+                           const gint64 *batches_tracked, gboolean heads, GPtrArray *arrays, GError **error);
 
 #endif

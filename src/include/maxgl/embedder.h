@@ -10,8 +10,8 @@ G_BEGIN_DECLS
 
 /** How frames become a network's input: scaled to 0 … 1, resized, cropped at the centre, (x − mean) / std. */
 typedef struct {
-    int resize_width, resize_height; /**< pixels the whole picture is resized to; 0 × 0: the shorter side to
-                                        the crop's, keeping the shape */
+    int resize_width, resize_height; /**< pixels the whole picture is resized to. Width 0: its shorter side
+                                        becomes resize_height and its shape stays; both 0: no resizing */
     int crop_width, crop_height;     /**< the network's input, pixels */
     float mean[3], std[3];           /**< of R, G, B in 0 … 1 */
     gboolean antialias;              /**< average when shrinking, rather than sample (bilinear) */
