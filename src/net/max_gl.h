@@ -7,9 +7,7 @@
 #define MAXGL_NET_MAX_GL_H
 
 #include "net/network.h"
-
-/** Bound on mutual information that is maximised. */
-typedef enum { MAXGL_OBJECTIVE_JSD, MAXGL_OBJECTIVE_INFONCE, MAXGL_OBJECTIVE_DV } MaxglObjectiveEstimator;
+#include "ops/mi_estimator.h"
 
 /** How a pair of features is scored. */
 typedef enum {
@@ -32,7 +30,7 @@ typedef enum {
 
 typedef struct {
     double global_weight, local_weight; /**< at least 0; 0 switches a term and its cost off */
-    MaxglObjectiveEstimator estimator;
+    MaxglMiEstimator estimator;         /**< the bound that is maximised */
     MaxglDiscriminator discriminator;
     char local_layer[16]; /**< tap of the local map: "layer1" … "layer4" */
     int regions[3]; /**< grid over the map's time, height, width; 0 = every position in that direction */

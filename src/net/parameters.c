@@ -52,6 +52,11 @@ void maxgl_parameters_free(MaxglParameters *parameters)
     g_free(parameters);
 }
 
+MaxglContext *maxgl_parameters_context(const MaxglParameters *parameters)
+{
+    return parameters->context;
+}
+
 int maxgl_layout_block(MaxglContext *context)
 {
     return maxgl_tuning_int(context->tuning, "layout", NULL, "block", 16);

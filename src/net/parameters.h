@@ -54,6 +54,8 @@ MaxglParameters *maxgl_parameters_new(MaxglContext *context);
 void maxgl_parameters_free(MaxglParameters *parameters);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglParameters, maxgl_parameters_free)
 
+MaxglContext *maxgl_parameters_context(const MaxglParameters *parameters);
+
 /** Channels in a block of activations and of input clips on this device (tuning: layout). */
 int maxgl_layout_block(MaxglContext *context);
 int maxgl_layout_input_block(MaxglContext *context);

@@ -1,0 +1,266 @@
+#include "net/max_gl.h"
+
+#include "net/max_gl_terms.h"
+#include "ops/pool.h"
+#include <math.h>
+#include <maxgl/error.h>
+#include <string.h>
+
+enum { GLOBAL, LOCAL, TERMS };
+
+struct MaxglObjective {
+    MaxglContext *context;
+    MaxglObjectiveOptions options;
+    MaxglNetwork *network;
+    MaxglParameters *parameters;
+    MaxglMemoryPlan *plan;
+    MaxglSequence *sequence;
+    cl_mem values; /* TERMS floats */
+};
+
+void maxgl_objective_options_init(MaxglObjectiveOptions *o)
+{
+    *o = (MaxglObjectiveOptions){.global_weight = 1,
+                                 .local_weight = 1,
+                                 .estimator = MAXGL_MI_JSD,
+                                 .discriminator = MAXGL_DISCRIMINATOR_CONCAT,
+                                 .local_layer = "layer3",
+                                 .hidden = 512,
+                                 .temperature = 1};
+}
+
+/* The local map of one clip, and the grid of regions over it. */
+static MaxglMap local_map(const MaxglObjectiveOptions *o, const MaxglResnet *resnet)
+{
+    const int tensor = maxgl_resnet_tap(resnet, o->local_layer);
+    g_assert(tensor >= 0);
+    return resnet->tensors[tensor].map;
+}
+
+static MaxglMap region_map(const MaxglObjectiveOptions *o, const MaxglResnet *resnet)
+{
+    const MaxglMap m = local_map(o, resnet);
+    return (MaxglMap){m.c, o->regions[0] ? o->regions[0] : m.t, o->regions[1] ? o->regions[1] : m.h,
+                      o->regions[2] ? o->regions[2] : m.w};
+}
+
+static gboolean refuse(GError **error, const char *what)
+{
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "Max-GL: %s", what);
+    return FALSE;
+}
+
+static gboolean validate_regions(const MaxglObjectiveOptions *o, const MaxglResnet *resnet, GError **error)
+{
+    if (maxgl_resnet_require_tap(resnet, o->local_layer, error) < 0)
+        return FALSE;
+    if (strncmp(o->local_layer, "layer", 5) != 0)
+        return refuse(error, "the local layer must be one of layer1, layer2, layer3, layer4");
+    const MaxglMap m = local_map(o, resnet), r = region_map(o, resnet);
+    if (o->regions[0] >= 0 && o->regions[1] >= 0 && o->regions[2] >= 0 && r.t <= m.t && r.h <= m.h &&
+        r.w <= m.w)
+        return TRUE;
+    g_set_error(
+        error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+        "Max-GL: regions %d×%d×%d do not fit the map of %s, which is %d×%d×%d for these clips: choose fewer, "
+        "an earlier layer, or 0 for every position",
+        o->regions[0], o->regions[1], o->regions[2], o->local_layer, m.t, m.h, m.w);
+    return FALSE;
+}
+
+gboolean maxgl_objective_options_validate(const MaxglObjectiveOptions *o, const MaxglResnet *resnet,
+                                          GError **error)
+{
+    if (!(o->global_weight >= 0 && o->local_weight >= 0) || isinf(o->global_weight) || isinf(o->local_weight))
+        return refuse(error, "weights must not be negative");
+    if (o->global_weight == 0 && o->local_weight == 0)
+        return refuse(error, "both terms have weight 0: nothing to learn from");
+    if (o->hidden < 1 || o->hidden > 8192)
+        return refuse(error, "the discriminators' width must be 1 to 8192");
+    if (!(o->temperature > 0) || isinf(o->temperature))
+        return refuse(error, "the temperature must be above 0");
+    return o->local_weight == 0 || validate_regions(o, resnet, error);
+}
+
+const char **maxgl_objective_outputs(const MaxglObjectiveOptions *o)
+{
+    const char **outputs = g_new0(const char *, 3);
+    outputs[0] = "pool";
+    if (o->local_weight > 0)
+        outputs[1] = o->local_layer;
+    return outputs;
+}
+
+static gboolean is_on(const MaxglObjectiveOptions *o, int which)
+{
+    return (which == LOCAL ? o->local_weight : o->global_weight) > 0;
+}
+
+static MaxglShape shape_of(MaxglMap m, int n, int block)
+{
+    return maxgl_shape(n, m.c, m.t, m.h, m.w, block);
+}
+
+static void term_init(MaxglTerm *term, const MaxglObjectiveOptions *o, const MaxglResnet *resnet, int which,
+                      int clips, int block)
+{
+    const MaxglShape global = maxgl_shape(clips, maxgl_resnet_features(resnet), 1, 1, 1, block);
+    maxgl_term_init(term, o, which == LOCAL, global,
+                    which == LOCAL ? shape_of(region_map(o, resnet), clips, block) : global);
+}
+
+void maxgl_objective_declare(const MaxglObjectiveOptions *options, const MaxglResnet *resnet,
+                             MaxglParameters *parameters)
+{
+    const int block = maxgl_layout_block(maxgl_parameters_context(parameters));
+    for (int which = 0; which < TERMS; which++) {
+        if (!is_on(options, which))
+            continue;
+        MaxglTerm term;
+        term_init(&term, options, resnet, which, 2, block);
+        maxgl_term_declare(&term, parameters);
+        maxgl_term_clear(&term);
+    }
+}
+
+/* Average pools of the local map, unless every position is a region of its own. */
+typedef struct {
+    gboolean pooled;
+    MaxglAveragePool pool;
+    MaxglTensor regions, gradient;
+} Regions;
+
+static gboolean build_regions(MaxglObjective *o, MaxglHeadBuilder *b, Regions *r, GError **error)
+{
+    const MaxglTensor *map = maxgl_network_output(o->network, o->options.local_layer);
+    const MaxglMap grid = region_map(&o->options, maxgl_network_resnet(o->network));
+    const MaxglShape shape = shape_of(grid, map->shape.n, map->shape.block);
+    r->pooled = !maxgl_shape_equal(&shape, &map->shape);
+    if (!r->pooled) {
+        r->regions = *map;
+        r->gradient = *maxgl_network_output_gradient(o->network, o->options.local_layer);
+        return TRUE;
+    }
+    r->pool = (MaxglAveragePool){map->shape, {grid.t, grid.h, grid.w}};
+    r->regions = maxgl_head_tensor(b, shape, "regions of the local map");
+    r->gradient = maxgl_head_tensor(b, shape, "gradient of the regions");
+    return maxgl_head_planning(b, 0) ||
+           maxgl_average_pool_forward(b->sequence, &r->pool, map->buffer, r->regions.buffer, error);
+}
+
+static gboolean build_local(MaxglObjective *o, MaxglHeadBuilder *b, MaxglTerm *term, MaxglTermSide global,
+                            cl_mem values, GError **error)
+{
+    Regions r;
+    if (!build_regions(o, b, &r, error))
+        return FALSE;
+    const MaxglTermSide local = {r.regions.buffer, r.gradient.buffer, FALSE};
+    if (!maxgl_term_build(term, b, global, local, values, LOCAL, error))
+        return FALSE;
+    return !r.pooled || maxgl_head_planning(b, 0) ||
+           maxgl_average_pool_backward(
+               b->sequence, &r.pool, r.gradient.buffer,
+               maxgl_network_output_gradient(o->network, o->options.local_layer)->buffer, FALSE, error);
+}
+
+/* Runs twice, see MaxglHeadBuilder. */
+static gboolean build(MaxglObjective *o, MaxglHeadBuilder *b, GError **error)
+{
+    const MaxglTensor *pool = maxgl_network_output(o->network, "pool");
+    MaxglTermSide global = {pool->buffer, maxgl_network_output_gradient(o->network, "pool")->buffer, FALSE};
+    gboolean ok = TRUE;
+    for (int which = 0; which < TERMS && ok; which++) {
+        if (!is_on(&o->options, which))
+            continue;
+        MaxglTerm term;
+        term_init(&term, &o->options, maxgl_network_resnet(o->network), which, pool->shape.n,
+                  pool->shape.block);
+        b->time = which;
+        ok = maxgl_mi_estimator_validate(&term.mi, error) &&
+             (which == LOCAL ? build_local(o, b, &term, global, o->values, error)
+                             : maxgl_term_build(&term, b, global, global, o->values, GLOBAL, error));
+        maxgl_term_clear(&term);
+        global.accumulate = TRUE;
+    }
+    return ok;
+}
+
+static gboolean prepare(MaxglObjective *o, GError **error)
+{
+    MaxglContext *context = o->context;
+    MaxglHeadBuilder builder = {.context = context, .parameters = o->parameters, .plan = o->plan};
+    const guint values = maxgl_memory_plan_add(o->plan, TERMS * sizeof(float), 0, TERMS, "estimates");
+    if (!build(o, &builder, error))
+        return FALSE;
+    const guint workspace =
+        maxgl_memory_plan_add(o->plan, builder.workspace_bytes, 0, TERMS, "the heads' workspace");
+    if (!maxgl_memory_plan_solve(o->plan, error) ||
+        !maxgl_memory_plan_allocate(o->plan, context, "the Max-GL heads", error))
+        return FALSE;
+    o->values = maxgl_memory_plan_window(o->plan, values);
+    builder.workspace = maxgl_memory_plan_window(o->plan, workspace);
+    builder.sequence = o->sequence;
+    builder.next_block = values + 1;
+    return build(o, &builder, error);
+}
+
+static gboolean check_network(const MaxglObjectiveOptions *options, const MaxglNetwork *network,
+                              GError **error)
+{
+    if (!maxgl_objective_options_validate(options, maxgl_network_resnet(network), error))
+        return FALSE;
+    if (maxgl_network_mode(network) != MAXGL_NETWORK_TRAINING || !maxgl_network_output(network, "pool") ||
+        (options->local_weight > 0 && !maxgl_network_output(network, options->local_layer)))
+        return refuse(error, "the network must be one for training, with the outputs of the terms");
+    const int batch = maxgl_network_batch(network);
+    if (batch >= 4 && batch % 2 == 0)
+        return TRUE;
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+                "Max-GL: a batch of %d clips; two clips each of at least two videos are needed", batch);
+    return FALSE;
+}
+
+MaxglObjective *maxgl_objective_new(MaxglContext *context, const MaxglObjectiveOptions *options,
+                                    MaxglNetwork *network, MaxglParameters *parameters, GError **error)
+{
+    if (!check_network(options, network, error))
+        return NULL;
+    g_autoptr(MaxglObjective) o = g_new0(MaxglObjective, 1);
+    o->context = context;
+    o->options = *options;
+    o->network = network;
+    o->parameters = parameters;
+    o->plan = maxgl_memory_plan_new(context->info->base_align, context->info->max_allocation);
+    o->sequence = maxgl_sequence_new(context);
+    return prepare(o, error) ? g_steal_pointer(&o) : NULL;
+}
+
+void maxgl_objective_free(MaxglObjective *o)
+{
+    if (!o)
+        return;
+    maxgl_sequence_free(o->sequence);
+    maxgl_memory_plan_free(o->plan);
+    g_free(o);
+}
+
+MaxglSequence *maxgl_objective_sequence(const MaxglObjective *o)
+{
+    return o->sequence;
+}
+
+gboolean maxgl_objective_read(const MaxglObjective *o, MaxglObjectiveValues *values, GError **error)
+{
+    float mi[TERMS];
+    if (!maxgl_buffer_read(o->context, o->values, 0, mi, sizeof mi, error))
+        return FALSE;
+    values->global_mi = mi[GLOBAL];
+    values->local_mi = mi[LOCAL];
+    values->loss = (float)-(o->options.global_weight * mi[GLOBAL] + o->options.local_weight * mi[LOCAL]);
+    return TRUE;
+}
+
+guint64 maxgl_objective_bytes(const MaxglObjective *o)
+{
+    return maxgl_memory_plan_bytes(o->plan);
+}
