@@ -6,6 +6,7 @@
 #include <maxgl/frames.h>
 
 #include "base/random.h"
+#include "base/view.h"
 
 /** What to do with a video of fewer frames than a clip spans. */
 typedef enum {
@@ -58,12 +59,5 @@ void maxgl_augmentation_init(MaxglAugmentation *augmentation);
  * does it: ten tries, then the largest centred box of an allowed ratio. */
 void maxgl_view_random(const MaxglAugmentation *augmentation, int width, int height, MaxglRandom *random,
                        MaxglClipView *view);
-
-/** The picture resized to @resize_width × @resize_height (width 0: as wide as its own shape asks for at that
- * height if the height is its shorter side, otherwise @resize_height is its width: torchvision's
- * Resize(int)), then the crop_width × crop_height box in the middle, as one box in source pixels. No flip,
- * colours unchanged. A crop larger than the resized picture is cut to it. */
-void maxgl_view_center(int width, int height, int resize_width, int resize_height, int crop_width,
-                       int crop_height, MaxglClipView *view);
 
 #endif
