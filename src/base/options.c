@@ -1,5 +1,6 @@
 #include "base/options.h"
 
+#include "base/nearest.h"
 #include "base/options_private.h"
 
 #include <errno.h>
@@ -247,25 +248,6 @@ const MaxglOption *maxgl_options_find(const MaxglOptionTable *table, const char 
     return NULL;
 }
 
-/* Levenshtein's distance: single-letter insertions, deletions and replacements. */
-static guint edit_distance(const char *a, const char *b)
-{
-    gsize columns = strlen(b) + 1;
-    g_autofree guint *row = g_new(guint, columns);
-    for (gsize j = 0; j < columns; j++)
-        row[j] = (guint)j;
-    for (gsize i = 0; a[i]; i++) {
-        guint diagonal = row[0];
-        row[0] = (guint)i + 1;
-        for (gsize j = 1; j < columns; j++) {
-            guint replaced = diagonal + (a[i] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[columns - 1];
-}
-
 static const char *last_part(const char *key)
 {
     const char *dot = strrchr(key, '.');
@@ -283,7 +265,7 @@ char *maxgl_options_unknown_text(const MaxglOptionTable *table, const char *key)
             g_autofree char *name = end ? g_strndup(known, (gsize)(end - known)) : g_strdup(known);
             /* The right name in the wrong group is nearer than any misspelling. */
             gboolean moved = !end && strcmp(last_part(name), last_part(key)) == 0;
-            guint distance = moved ? 0 : edit_distance(key, name);
+            guint distance = moved ? 0 : maxgl_text_distance(key, name);
             if (distance < best) {
                 best = distance;
                 g_free(nearest);

@@ -1,5 +1,7 @@
 #include "net/resnet3d.h"
 
+#include "base/nearest.h"
+
 #include <errno.h>
 #include <math.h>
 #include <maxgl/error.h>
@@ -43,31 +45,12 @@ const char *const *maxgl_resnet_names(void)
     return names;
 }
 
-/* Levenshtein's distance. */
-static guint edit_distance(const char *a, const char *b)
-{
-    const gsize n = strlen(b);
-    g_autofree guint *row = g_new(guint, n + 1);
-    for (gsize j = 0; j <= n; j++)
-        row[j] = (guint)j;
-    for (guint i = 1; *a; a++, i++) {
-        guint diagonal = row[0];
-        row[0] = i;
-        for (gsize j = 1; j <= n; j++) {
-            const guint replaced = diagonal + (*a != b[j - 1]);
-            diagonal = row[j];
-            row[j] = MIN(MIN(row[j], row[j - 1]) + 1, replaced);
-        }
-    }
-    return row[n];
-}
-
 static void set_unknown_name(const char *name, const char *base, GError **error)
 {
     const NamedShape *nearest = &shapes[0];
     guint best = G_MAXUINT;
     for (guint i = 0; i < G_N_ELEMENTS(shapes); i++) {
-        const guint distance = edit_distance(base, shapes[i].name);
+        const guint distance = maxgl_text_distance(base, shapes[i].name);
         if (distance < best) {
             best = distance;
             nearest = &shapes[i];

@@ -1,0 +1,68 @@
+#include "cli/command.h"
+
+#include "base/log.h"
+
+#include <maxgl/error.h>
+
+static char *device;
+static gboolean verbose;
+
+static const GOptionEntry common_entries[] = {
+    {"device", 'd', 0, G_OPTION_ARG_STRING, &device,
+     "OpenCL device: auto, cpu, gpu, P:D or a part of its name (default: $MAXGL_DEVICE, or auto)", "S"},
+    {"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Tell more on the way", NULL},
+    {NULL},
+};
+
+const GOptionEntry *maxgl_command_common_entries(void)
+{
+    return common_entries;
+}
+
+const char *maxgl_command_device(void)
+{
+    return device;
+}
+
+gboolean maxgl_command_usage(GError **error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "%s; see %s --help", message, g_get_prgname());
+    return FALSE;
+}
+
+static char *description(const MaxglCommandHelp *help)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (help->examples)
+        g_string_append_printf(text, "Examples:\n%s\n", help->examples);
+    if (help->more)
+        g_string_append_printf(text, "%s%s", text->len ? "\n" : "", help->more);
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+gboolean maxgl_command_parse(const MaxglCommandHelp *help, int *argc, char ***argv, GError **error)
+{
+    g_autofree char *name = g_strdup_printf("maxgl-cl %s", (*argv)[0]);
+    g_autofree char *text = description(help);
+    g_autoptr(GOptionContext) context = g_option_context_new(help->arguments);
+    g_set_prgname(name);
+    g_option_context_set_summary(context, help->summary);
+    g_option_context_set_description(context, text);
+    if (help->entries)
+        g_option_context_add_main_entries(context, help->entries, NULL);
+    g_option_context_add_main_entries(context, common_entries, NULL);
+    if (!g_option_context_parse(context, argc, argv, error))
+        return FALSE;
+    if (verbose)
+        maxgl_log_init("maxgl-cl", G_LOG_LEVEL_INFO);
+    int arguments = *argc - 1;
+    if (arguments < help->min_arguments)
+        return maxgl_command_usage(error, "%s expected", help->arguments);
+    if (help->max_arguments >= 0 && arguments > help->max_arguments)
+        return maxgl_command_usage(error, "\"%s\" was not expected", (*argv)[help->max_arguments + 1]);
+    return TRUE;
+}

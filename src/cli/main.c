@@ -1,0 +1,112 @@
+/* maxgl-cl: finds the subcommand and turns its error into a message and an exit code. */
+#include "base/log.h"
+#include "base/nearest.h"
+#include "cli/command.h"
+
+#include <maxgl/error.h>
+#include <stdio.h>
+#include <string.h>
+
+static const MaxglCommand commands[] = {
+    {"devices", "list OpenCL devices, and which one would be used", maxgl_cmd_devices},
+    {"synth", "make a data set of procedural videos", maxgl_cmd_synth},
+};
+
+static const MaxglCommand *find(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static void set_unknown(const char *name, GError **error)
+{
+    const char *names[G_N_ELEMENTS(commands) + 2];
+    guint n = 0;
+    for (; n < G_N_ELEMENTS(commands); n++)
+        names[n] = commands[n].name;
+    names[n] = "help";
+    names[n + 1] = NULL;
+    const char *nearest = maxgl_text_nearest(name, names);
+    g_autofree char *all = g_strjoinv(", ", (char **)names);
+    if (nearest)
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "no subcommand \"%s\"; did you mean %s?", name,
+                    nearest);
+    else
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "no subcommand \"%s\"; there are: %s", name, all);
+}
+
+static char *overview(void)
+{
+    GString *text = g_string_new("Subcommands:\n");
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
+        g_string_append_printf(text, "  %-9s  %s\n", commands[i].name, commands[i].summary);
+    g_string_append(text,
+                    "\n"
+                    "maxgl-cl SUBCOMMAND --help tells more of each, with examples.\n"
+                    "\n"
+                    "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n"
+                    "\n"
+                    "Environment: MAXGL_DEVICE (default of --device), MAXGL_LOG (error, warning, message,\n"
+                    "info or debug), MAXGL_CACHE_DIR (built OpenCL programs), MAXGL_TUNING (your tuning\n"
+                    "file), MAXGL_PROFILE=1 (times of all kernels at the end), NO_COLOR.");
+    return g_string_free(text, FALSE);
+}
+
+/* Options in front of the subcommand; what is left of @argv begins with the subcommand. */
+static gboolean parse_global(int *argc, char ***argv, gboolean *version, GOptionContext **context,
+                             GError **error)
+{
+    const GOptionEntry entries[] = {{"version", 0, 0, G_OPTION_ARG_NONE, version, "Print the version", NULL},
+                                    {NULL}};
+    g_autofree char *text = overview();
+    *context = g_option_context_new("SUBCOMMAND …");
+    g_option_context_set_strict_posix(*context, TRUE);
+    g_option_context_set_summary(
+        *context, "Learns video representations without labels (Max-GL: mutual information of\n"
+                  "clips and their regions) with 3D ResNets on any OpenCL device.");
+    g_option_context_set_description(*context, text);
+    g_option_context_add_main_entries(*context, entries, NULL);
+    g_option_context_add_main_entries(*context, maxgl_command_common_entries(), NULL);
+    return g_option_context_parse(*context, argc, argv, error);
+}
+
+static gboolean run(int argc, char **argv, GError **error)
+{
+    gboolean version = FALSE;
+    g_autoptr(GOptionContext) context = NULL;
+    if (!parse_global(&argc, &argv, &version, &context, error))
+        return FALSE;
+    if (version) {
+        printf("maxgl-cl %s\n", MAXGL_VERSION);
+        return TRUE;
+    }
+    gboolean help = argc > 1 && strcmp(argv[1], "help") == 0;
+    if (argc < 2 || (help && argc == 2)) {
+        g_autofree char *text = g_option_context_get_help(context, TRUE, NULL);
+        fputs(text, help ? stdout : stderr);
+        if (!help)
+            g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "a subcommand is missing");
+        return help;
+    }
+    const char *name = argv[help ? 2 : 1];
+    const MaxglCommand *command = find(name);
+    if (!command) {
+        set_unknown(name, error);
+        return FALSE;
+    }
+    char *for_help[] = {argv[help ? 2 : 1], (char *)"--help", NULL};
+    return help ? command->run(2, for_help, error) : command->run(argc - 1, argv + 1, error);
+}
+
+int main(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    maxgl_log_init("maxgl-cl", G_LOG_LEVEL_MESSAGE);
+    g_set_prgname("maxgl-cl");
+    if (run(argc, argv, &error))
+        return 0;
+    maxgl_log_error(error);
+    return maxgl_error_exit_code(error);
+}
