@@ -16,17 +16,8 @@ static size_t plane_start(int pixels)
 
 #if defined(KERNEL_T)
 
-// Taps of the window whose first one lies at `start`, that lie within 0 … size−1.
-typedef struct {
-    int first, end;
-} Range;
-
-static Range taps_inside(int start, int kernel_size, int size)
-{
-    return (Range){max(-start, 0), min(kernel_size, size - start)};
-}
-
-// x: T × H × W pixels a plane; y: `pixels`, in rows of `y_width` and maps of `y_height`.
+// x: T × H × W pixels a plane; y: `pixels`, in rows of `y_width` and maps of `y_height`. A tap outside of the map reads the
+// nearest one inside, which the window has too, so that loops have constant bounds.
 kernel void max_pool_forward(global const float *x, global float *y, global int *taps, int T, int H, int W, int pixels,
                              int y_height, int y_width, int chunk, int blocks)
 {
@@ -35,18 +26,19 @@ kernel void max_pool_forward(global const float *x, global float *y, global int 
     const size_t plane = plane_start(T * H * W);
     for (int i = 0; i < walk.count; i++) {
         const int t = at.t * STRIDE_T - PAD_T, h = at.h * STRIDE_H - PAD_H, w = at.w * STRIDE_W - PAD_W;
-        const Range kt = taps_inside(t, KERNEL_T, T), kh = taps_inside(h, KERNEL_H, H);
-        const Range kw = taps_inside(w, KERNEL_W, W);
         floatv best = -INFINITY;
-        intv winner = (kt.first * KERNEL_H + kh.first) * KERNEL_W + kw.first;
-        for (int a = kt.first; a < kt.end; a++)
-            for (int b = kh.first; b < kh.end; b++) {
-                global const float *row = x + plane + (size_t)((t + a) * H + h + b) * W * BLOCK;
-                for (int c = kw.first; c < kw.end; c++) {
-                    const floatv v = VLOAD_ALIGNED(0, row + (w + c) * BLOCK);
+        intv winner = (max(-t, 0) * KERNEL_H + max(-h, 0)) * KERNEL_W + max(-w, 0);
+        for (int a = 0; a < KERNEL_T; a++)
+            for (int b = 0; b < KERNEL_H; b++) {
+                const int row_t = clamp(t + a, 0, T - 1), row_h = clamp(h + b, 0, H - 1);
+                global const float *row = x + plane + (size_t)(row_t * H + row_h) * W * BLOCK;
+                const int row_tap = ((row_t - t) * KERNEL_H + row_h - h) * KERNEL_W - w;
+                for (int c = 0; c < KERNEL_W; c++) {
+                    const int column = clamp(w + c, 0, W - 1);
+                    const floatv v = VLOAD_ALIGNED(0, row + column * BLOCK);
                     const intv wins = (v > best) | (v != v);
                     best = wins ? v : best;
-                    winner = wins ? (intv)((a * KERNEL_H + b) * KERNEL_W + c) : winner;
+                    winner = wins ? (intv)(row_tap + column) : winner;
                 }
             }
         VSTORE_ALIGNED(best, 0, y + walk.first + i * STEP);
@@ -55,6 +47,11 @@ kernel void max_pool_forward(global const float *x, global float *y, global int 
         at = advance(at, LANES, y_height, y_width);
     }
 }
+
+// first … end − 1.
+typedef struct {
+    int first, end;
+} Range;
 
 // Windows that pixel `x` is in, of `windows` along its direction.
 static Range windows_over(int x, int kernel_size, int stride, int pad, int windows)
@@ -124,15 +121,15 @@ kernel void average_pool_forward(global const float *x, global float *y, int T, 
                        y + plane_start(REGIONS_T * REGIONS_H * REGIONS_W));
 }
 
-// The regions that pixel `x` is in, and what one pixel weighs in region i.
+// The regions that pixel `x` is in, and what one pixel weighs in region i. One region needs no division.
 static int regions_first(int x, int n, int size)
 {
-    return x * n / size;
+    return n == 1 ? 0 : x * n / size;
 }
 
 static int regions_end(int x, int n, int size)
 {
-    return ((x + 1) * n + size - 1) / size;
+    return n == 1 ? 1 : ((x + 1) * n + size - 1) / size;
 }
 
 static float region_share(int i, int n, int size)
