@@ -34,7 +34,7 @@ gboolean maxgl_cmd_synth(int argc, char **argv, GError **error)
         .entries = entries,
         .examples = "  maxgl-cl synth videos\n"
                     "  maxgl-cl synth videos --set videos=500 --set backgrounds=0\n"
-                    "  maxgl-cl train --data videos/list.csv --set data.filter=split=train",
+                    "  maxgl-cl train --data videos/list.csv",
         .more = more,
         .min_arguments = 1,
         .max_arguments = 1,
