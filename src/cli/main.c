@@ -10,6 +10,7 @@
 static const MaxglCommand commands[] = {
     {"devices", "list OpenCL devices, and which one would be used", maxgl_cmd_devices},
     {"synth", "make a data set of procedural videos", maxgl_cmd_synth},
+    {"train", "learn a network from videos without labels", maxgl_cmd_train},
 };
 
 static const MaxglCommand *find(const char *name)

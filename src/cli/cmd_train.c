@@ -1,0 +1,115 @@
+/* maxgl-cl train: from a recipe and videos to a trained network. */
+#include "base/interrupt.h"
+#include "cli/command.h"
+#include "learn/run.h"
+#include "learn/train.h"
+
+#include <string.h>
+
+/* What the command line says. */
+typedef struct {
+    char *config, *data, *out;
+    char **sets;
+    gboolean resume;
+} Arguments;
+
+static void arguments_clear(Arguments *a)
+{
+    g_free(a->config);
+    g_free(a->data);
+    g_free(a->out);
+    g_strfreev(a->sets);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arguments, arguments_clear)
+
+/* A path, or the name of a recipe that was installed with the program ("demo"). */
+static char *find_config(const char *name)
+{
+    g_autofree char *file = g_strdup_printf("%s%s", name, g_str_has_suffix(name, ".cfg") ? "" : ".cfg");
+    g_autofree char *installed = g_build_filename(MAXGL_CONFIG_DIR, file, NULL);
+    gboolean plain = !strchr(name, G_DIR_SEPARATOR) && !g_file_test(name, G_FILE_TEST_EXISTS);
+    return g_strdup(plain && g_file_test(installed, G_FILE_TEST_EXISTS) ? installed : name);
+}
+
+/* "runs/demo" for config/demo.cfg. */
+static char *default_out(const char *config)
+{
+    g_autofree char *name = config ? g_path_get_basename(config) : g_strdup("default");
+    if (g_str_has_suffix(name, ".cfg"))
+        name[strlen(name) - 4] = '\0';
+    return g_build_filename("runs", name, NULL);
+}
+
+static MaxglRecipe *read_recipe(const Arguments *a, const char *out, GError **error)
+{
+    g_autoptr(MaxglRecipe) recipe = maxgl_recipe_new();
+    g_autofree char *config = a->config ? find_config(a->config) : NULL;
+    g_autofree char *data = a->data ? g_strdup_printf("data.path=%s", a->data) : NULL;
+    g_autoptr(GPtrArray) sets = g_ptr_array_new();
+    if (data)
+        g_ptr_array_add(sets, data);
+    for (char **set = a->sets; set && *set; set++)
+        g_ptr_array_add(sets, *set);
+    g_ptr_array_add(sets, NULL);
+    const char *const *changes = (const char *const *)sets->pdata;
+    gboolean good = a->resume && !config
+                        ? maxgl_run_read_recipe(out, recipe, changes, error)
+                        : maxgl_options_load(&maxgl_recipe_table, recipe, config, changes, error);
+    return good ? g_steal_pointer(&recipe) : NULL;
+}
+
+static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
+{
+    const GOptionEntry entries[] = {
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &a->config,
+         "Recipe (libconfig); without: the defaults below", "FILE"},
+        {"data", 0, 0, G_OPTION_ARG_FILENAME, &a->data,
+         "Folder, list or synth: (the same as --set data.path=…)", "D"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &a->out,
+         "Folder of the run (default: runs/ and the recipe's name)", "RUN"},
+        {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &a->sets, "Change an option of the recipe (repeatable)",
+         "KEY=VALUE"},
+        {"resume", 'r', 0, G_OPTION_ARG_NONE, &a->resume, "Continue the run in RUN where it stopped", NULL},
+        {NULL},
+    };
+    g_autofree char *keys = maxgl_options_help(&maxgl_recipe_table);
+    g_autofree char *more = g_strdup_printf(
+        "The folder RUN gets the resolved recipe (recipe.cfg), what ran where (run.json), the curves\n"
+        "(metrics.csv), checkpoints, and in the end model.safetensors. Ctrl-C saves a checkpoint; --resume "
+        "goes\n"
+        "on from the last one, to the very bytes an uninterrupted run would have ended with. A resumed run\n"
+        "keeps its recipe, but for data.workers, data.prefetch, data.cache_mb, train.keep, train.log_every "
+        "and\n"
+        "train.checkpoint_every and, with a constant schedule, train.steps and train.epochs.\n"
+        "\n"
+        "Options of a recipe:\n%s",
+        keys);
+    const MaxglCommandHelp help = {
+        .summary =
+            "Trains a 3D ResNet without labels: maximises the mutual information between clips of a video\n"
+            "(Global-MI), and between a clip and regions of its video (Local-MI).",
+        .entries = entries,
+        .examples =
+            "  maxgl-cl train --config config/demo.cfg --out runs/demo\n"
+            "  maxgl-cl train --config config/ucf101.cfg --data UCF101/list.csv --device gpu\n"
+            "  maxgl-cl train -c config/demo.cfg -o runs/jsd -s objective.estimator=jsd -s train.steps=3000\n"
+            "  maxgl-cl train --out runs/demo --resume",
+        .more = more,
+    };
+    return maxgl_command_parse(&help, &argc, &argv, error);
+}
+
+gboolean maxgl_cmd_train(int argc, char **argv, GError **error)
+{
+    g_auto(Arguments) arguments = {0};
+    if (!parse(argc, argv, &arguments, error))
+        return FALSE;
+    g_autofree char *out = arguments.out ? g_strdup(arguments.out) : default_out(arguments.config);
+    g_autoptr(MaxglRecipe) recipe = read_recipe(&arguments, out, error);
+    if (!recipe)
+        return FALSE;
+    const MaxglTrainOptions options = {
+        .recipe = recipe, .device = maxgl_command_device(), .out = out, .resume = arguments.resume};
+    maxgl_interrupt_install();
+    return maxgl_train(&options, error);
+}

@@ -1,0 +1,171 @@
+#include "learn/checkpoint.h"
+
+#include <glib/gstdio.h>
+#include <maxgl/error.h>
+#include <string.h>
+
+#define KEY_STEP "maxgl.step"
+#define KEY_VIDEOS "maxgl.videos"
+#define NAME_FORMAT "checkpoint-%06" G_GINT64_FORMAT ".safetensors"
+
+/* PyTorch's names of what an optimiser keeps of a parameter. */
+static const char *state_name(const MaxglOptimizer *optimizer, int state)
+{
+    static const char *const moments[] = {"exp_avg", "exp_avg_sq"};
+    return optimizer->kind == MAXGL_OPTIMIZER_SGD ? "momentum_buffer" : moments[state];
+}
+
+static char *state_tensor_name(const MaxglTrainingState *state, int which, const MaxglParameter *parameter)
+{
+    return g_strdup_printf("optimizer.%s.%s", state_name(state->optimizer, which), parameter->name);
+}
+
+static gboolean is_learnt(const MaxglParameter *parameter)
+{
+    return parameter->group != MAXGL_PARAMETER_STATISTIC;
+}
+
+guint64 maxgl_checkpoint_bytes(const MaxglTrainingState *state)
+{
+    const guint64 learnt = maxgl_parameters_learnt_floats(state->parameters);
+    const guint64 copies = 1 + (guint64)maxgl_optimizer_states(state->optimizer);
+    const guint64 names = (guint64)maxgl_parameters_count(state->parameters) * copies * 160;
+    return sizeof(float) * (learnt * copies + maxgl_parameters_statistics_floats(state->parameters)) + names +
+           16384;
+}
+
+static gboolean add_states(MaxglSafetensorsWriter *writer, const MaxglTrainingState *state, GPtrArray *arrays,
+                           GError **error)
+{
+    for (int s = 0; s < maxgl_optimizer_states(state->optimizer); s++)
+        for (guint i = 0; i < maxgl_parameters_count(state->parameters); i++) {
+            const MaxglParameter *p = maxgl_parameters_get(state->parameters, i);
+            if (!is_learnt(p))
+                continue;
+            g_autofree char *name = state_tensor_name(state, s, p);
+            float *plain = g_new(float, p->count);
+            g_ptr_array_add(arrays, plain);
+            if (!maxgl_parameters_read_from(state->parameters, state->states[s], i, plain, error))
+                return FALSE;
+            maxgl_safetensors_writer_add(writer, name, MAXGL_DTYPE_F32, p->rank, p->shape, plain);
+        }
+    return TRUE;
+}
+
+static void set_number(MaxglSafetensorsWriter *writer, const char *key, gint64 number)
+{
+    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, number);
+    maxgl_safetensors_writer_set_metadata(writer, key, text);
+}
+
+gboolean maxgl_checkpoint_save(const char *path, const MaxglTrainingState *state,
+                               const MaxglTrainingPosition *position, const MaxglModelInfo *info,
+                               GError **error)
+{
+    g_autoptr(MaxglSafetensorsWriter) writer = maxgl_safetensors_writer_new();
+    g_autoptr(GPtrArray) arrays = g_ptr_array_new_with_free_func(g_free);
+    maxgl_model_info_write(info, writer);
+    set_number(writer, KEY_STEP, position->step);
+    set_number(writer, KEY_VIDEOS, position->videos);
+    return maxgl_weights_add(writer, state->resnet, state->parameters, info->naming, &position->step, TRUE,
+                             arrays, error) &&
+           add_states(writer, state, arrays, error) && maxgl_safetensors_writer_write(writer, path, error);
+}
+
+static gboolean get_number(const MaxglSafetensors *file, const char *key, gint64 *number, GError **error)
+{
+    const char *text = maxgl_safetensors_metadata(file, key);
+    if (text && g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, number, NULL))
+        return TRUE;
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
+                "%s: is no checkpoint of a run: no %s in its metadata", maxgl_safetensors_path(file), key);
+    return FALSE;
+}
+
+static gboolean load_tensor(const MaxglSafetensors *file, const char *name, const MaxglTrainingState *state,
+                            cl_mem flat, guint index, GError **error)
+{
+    const MaxglParameter *p = maxgl_parameters_get(state->parameters, index);
+    const MaxglSafetensor *tensor = maxgl_safetensors_find(file, name);
+    gboolean same = tensor && tensor->dtype == MAXGL_DTYPE_F32 && tensor->rank == p->rank;
+    for (int d = 0; same && d < p->rank; d++)
+        same = tensor->shape[d] == p->shape[d];
+    if (!same) {
+        g_autofree char *shape = maxgl_safetensor_shape_text(p->rank, p->shape);
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: %s is %s; it should be F32 %s",
+                    maxgl_safetensors_path(file), name, tensor ? "of another type or shape" : "missing",
+                    shape);
+        return FALSE;
+    }
+    g_autofree float *plain = g_new(float, p->count);
+    maxgl_safetensor_copy_f32(tensor, plain);
+    return maxgl_parameters_write_to(state->parameters, flat, index, plain, error);
+}
+
+/* The heads, which a model's reader does not insist on, and the optimiser's states. */
+static gboolean load_rest(const MaxglSafetensors *file, const MaxglTrainingState *state, GError **error)
+{
+    cl_mem values = maxgl_parameters_values(state->parameters);
+    for (guint i = 0; i < maxgl_parameters_count(state->parameters); i++) {
+        const MaxglParameter *p = maxgl_parameters_get(state->parameters, i);
+        if (g_str_has_prefix(p->name, "head.") && is_learnt(p) &&
+            !load_tensor(file, p->name, state, values, i, error))
+            return FALSE;
+        for (int s = 0; is_learnt(p) && s < maxgl_optimizer_states(state->optimizer); s++) {
+            g_autofree char *name = state_tensor_name(state, s, p);
+            if (!load_tensor(file, name, state, state->states[s], i, error))
+                return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+gboolean maxgl_checkpoint_load(const char *path, const MaxglTrainingState *state,
+                               MaxglTrainingPosition *position, GError **error)
+{
+    g_autoptr(MaxglSafetensors) file = maxgl_safetensors_open(path, error);
+    g_autoptr(MaxglModelInfo) info = file ? maxgl_model_info_of(file, error) : NULL;
+    return info && get_number(file, KEY_STEP, &position->step, error) &&
+           get_number(file, KEY_VIDEOS, &position->videos, error) &&
+           maxgl_weights_load_from(file, info, state->resnet, state->parameters, NULL, NULL, error) &&
+           load_rest(file, state, error);
+}
+
+char *maxgl_checkpoint_name(gint64 step)
+{
+    return g_strdup_printf(NAME_FORMAT, step);
+}
+
+static int compare_steps(gconstpointer a, gconstpointer b)
+{
+    const gint64 x = *(const gint64 *)a, y = *(const gint64 *)b;
+    return (x > y) - (x < y);
+}
+
+GArray *maxgl_checkpoint_list(const char *dir)
+{
+    GArray *steps = g_array_new(FALSE, FALSE, sizeof(gint64));
+    g_autoptr(GDir) folder = g_dir_open(dir, 0, NULL);
+    const char *name;
+    while (folder && (name = g_dir_read_name(folder))) {
+        const char *digits = name + strlen("checkpoint-");
+        if (!g_str_has_prefix(name, "checkpoint-") || !g_ascii_isdigit(*digits))
+            continue;
+        const gint64 step = g_ascii_strtoll(digits, NULL, 10);
+        g_autofree char *own = maxgl_checkpoint_name(step);
+        if (strcmp(own, name) == 0)
+            g_array_append_val(steps, step);
+    }
+    g_array_sort(steps, compare_steps);
+    return steps;
+}
+
+void maxgl_checkpoint_prune(const char *dir, int keep)
+{
+    g_autoptr(GArray) steps = maxgl_checkpoint_list(dir);
+    for (guint i = 0; i + (guint)keep < steps->len; i++) {
+        g_autofree char *name = maxgl_checkpoint_name(g_array_index(steps, gint64, i));
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+        g_unlink(path);
+    }
+}

@@ -1,0 +1,309 @@
+#include "learn/recipe.h"
+
+#include <math.h>
+#include <maxgl/error.h>
+#include <string.h>
+
+#define OURS "our choice"
+#define DIM "Hjelm et al., ICLR 2019"
+#define SIMCLR "colour jitter as in Chen et al., \"SimCLR\", ICML 2020, weakened"
+
+static const char *const task_names[] = {"maxgl", NULL};
+static const char *const schedule_names[] = {"constant", "cosine", NULL};
+static const char *const optimizer_names[] = {"sgd", "adam", "adamw", NULL};
+static const char *const estimator_names[] = {"jsd", "infonce", "dv", NULL};
+static const char *const discriminator_names[] = {"concat", "dot", NULL};
+static const char *const layer_names[] = {"layer1", "layer2", "layer3", "layer4", NULL};
+static const char *const pairs_names[] = {"same", "cross", "both", NULL};
+static const char *const negatives_names[] = {"region", "all", NULL};
+
+#define AT(member) offsetof(MaxglRecipe, member)
+
+static const MaxglOption options[] = {
+    {"network.name", MAXGL_OPTION_STRING, AT(network.name), "hara-r3d18",
+     .doc = "3D ResNet: hara-r3d10, -r3d18, -r3d34, -r3d50 (with -a: shortcut A), r3d_18 or r3d-vcop",
+     .source = "Hara et al., CVPR 2018"},
+    {"network.width", MAXGL_OPTION_FLOAT, AT(network.width), "1.0", 1.0 / 64, 8,
+     .doc = "factor of the numbers of channels", .source = "1 as published"},
+
+    {"clip.frames", MAXGL_OPTION_INT, AT(clip.frames), "16", 1, 1024, .unit = "frames", .doc = "of a clip",
+     .source = "Hara et al., CVPR 2018"},
+    {"clip.stride", MAXGL_OPTION_INT, AT(clip.stride), "2", 1, 1024, .unit = "frames",
+     .doc = "from one of a clip's frames to the next, in the video", .source = OURS},
+    {"clip.size", MAXGL_OPTION_INT, AT(clip.size), "112", MAXGL_RESNET_MIN_PIXELS, 1024, .unit = "pixels",
+     .doc = "height and width of what the network sees", .source = "Hara et al., CVPR 2018"},
+    {"clip.resize_width", MAXGL_OPTION_INT, AT(clip.resize_width), "0", 0, 8192, .unit = "pixels",
+     .doc =
+         "when embedding, the picture is resized to this width before the crop; both 0: the shorter side to "
+         "clip.size",
+     .source = OURS},
+    {"clip.resize_height", MAXGL_OPTION_INT, AT(clip.resize_height), "0", 0, 8192, .unit = "pixels",
+     .doc = "and to this height", .source = OURS},
+    {"clip.antialias", MAXGL_OPTION_BOOL, AT(clip.antialias), "false",
+     .doc = "average when shrinking pictures, rather than sample (slower)",
+     .source = "off, as torchvision's video references"},
+
+    {"data.path", MAXGL_OPTION_STRING, AT(data.path),
+     "synth:", .doc = "folder, list (.csv, .txt), video, or synth:key=value,…: procedural videos in memory"},
+    {"data.split", MAXGL_OPTION_STRING, AT(data.split), "train",
+     .doc = "use the videos with this value in the column split, where there is such a column; \"\": all"},
+    {"data.short_videos", MAXGL_OPTION_ENUM, AT(data.short_videos), "loop",
+     .choices = maxgl_short_policy_names, .doc = "what to do with videos shorter than a clip",
+     .source = "loop as Hara et al., CVPR 2018"},
+    {"data.workers", MAXGL_OPTION_INT, AT(data.workers), "0", 0, 256, .unit = "threads",
+     .doc = "that decode; 0: half of the cores, 8 at most"},
+    {"data.prefetch", MAXGL_OPTION_INT, AT(data.prefetch), "2", 1, 64, .unit = "batches",
+     .doc = "decoded ahead"},
+    {"data.cache_mb", MAXGL_OPTION_INT, AT(data.cache_mb), "1024", 0, 1 << 20, .unit = "MiB",
+     .doc = "memory for decoded short videos"},
+    {"data.bad_fraction", MAXGL_OPTION_FLOAT, AT(data.bad_fraction), "0.5", 0, 1,
+     .doc = "of the videos, with which the run goes on without them"},
+    {"data.timeout", MAXGL_OPTION_FLOAT, AT(data.timeout), "20.0", 0.1, 3600, .unit = "seconds",
+     .doc = "until a decoder that says nothing is given up"},
+
+    {"augment.scale_min", MAXGL_OPTION_FLOAT, AT(augment.scale_min), "0.2", 0.01, 1,
+     .doc = "random resized crop: smallest part of the picture's area", .source = OURS},
+    {"augment.scale_max", MAXGL_OPTION_FLOAT, AT(augment.scale_max), "1.0", 0.01, 1, .doc = "largest part",
+     .source = OURS},
+    {"augment.ratio_min", MAXGL_OPTION_FLOAT, AT(augment.ratio_min), "0.75", 0.1, 10,
+     .doc = "smallest width by height of the crop", .source = "torchvision's RandomResizedCrop"},
+    {"augment.ratio_max", MAXGL_OPTION_FLOAT, AT(augment.ratio_max), "1.3333333333333333", 0.1, 10,
+     .doc = "largest width by height", .source = "torchvision's RandomResizedCrop"},
+    {"augment.flip", MAXGL_OPTION_FLOAT, AT(augment.flip), "0.5", 0, 1,
+     .doc = "probability of mirroring left and right; 0 where that changes the meaning of a motion",
+     .source = OURS},
+    {"augment.jitter", MAXGL_OPTION_FLOAT, AT(augment.jitter), "0.8", 0, 1,
+     .doc = "probability that colours are changed at all", .source = SIMCLR},
+    {"augment.brightness", MAXGL_OPTION_FLOAT, AT(augment.brightness), "0.4", 0, 1,
+     .doc = "factor within 1 ± this", .source = SIMCLR},
+    {"augment.contrast", MAXGL_OPTION_FLOAT, AT(augment.contrast), "0.4", 0, 1,
+     .doc = "factor within 1 ± this", .source = SIMCLR},
+    {"augment.saturation", MAXGL_OPTION_FLOAT, AT(augment.saturation), "0.4", 0, 1,
+     .doc = "factor within 1 ± this", .source = SIMCLR},
+    {"augment.hue", MAXGL_OPTION_FLOAT, AT(augment.hue), "0.1", 0, 0.5,
+     .doc = "shift within ± this part of the colour circle", .source = SIMCLR},
+    {"augment.grey", MAXGL_OPTION_FLOAT, AT(augment.grey), "0.2", 0, 1,
+     .doc = "probability of losing all colour", .source = SIMCLR},
+
+    {"objective.estimator", MAXGL_OPTION_ENUM, AT(objective.estimator), "jsd", .choices = estimator_names,
+     .doc = "bound on mutual information that is maximised", .source = DIM},
+    {"objective.discriminator", MAXGL_OPTION_ENUM, AT(objective.discriminator), "concat",
+     .choices = discriminator_names, .doc = "how a pair of features is scored", .source = DIM},
+    {"objective.hidden", MAXGL_OPTION_INT, AT(objective.hidden), "512", 8, 8192, .unit = "units",
+     .doc = "width of the discriminators", .source = DIM},
+    {"objective.global_weight", MAXGL_OPTION_FLOAT, AT(objective.global_weight), "1.0", 0, 1000,
+     .doc = "of Global-MI (two clips of a video); 0 switches it off",
+     .source = "Max-GL maximises both; weights are " OURS},
+    {"objective.local_weight", MAXGL_OPTION_FLOAT, AT(objective.local_weight), "1.0", 0, 1000,
+     .doc = "of multi-region Local-MI (a clip and regions of its video); 0 switches it off",
+     .source = "Max-GL maximises both; weights are " OURS},
+    {"objective.regions", MAXGL_OPTION_INT3, AT(objective.regions), "[0, 0, 0]", 0, 1024,
+     .doc = "grid of regions over the local map's time, height, width; 0: every position", .source = OURS},
+    {"objective.local_layer", MAXGL_OPTION_ENUM, AT(objective.local_layer), "layer3", .choices = layer_names,
+     .doc = "whose map has the regions", .source = OURS},
+    {"objective.local_pairs", MAXGL_OPTION_ENUM, AT(objective.local_pairs), "same", .choices = pairs_names,
+     .doc = "a clip's global feature is paired with regions of the same clip, of the video's other clip "
+            "(cross), or both",
+     .source = "same is the nearest reading of the Max-GL abstract"},
+    {"objective.negatives", MAXGL_OPTION_ENUM, AT(objective.negatives), "region", .choices = negatives_names,
+     .doc = "infonce: a region's negatives are the same region of other videos, or all their regions",
+     .source = OURS},
+    {"objective.temperature", MAXGL_OPTION_FLOAT, AT(objective.temperature), "1.0", 0.001, 1000,
+     .doc = "infonce: scores are divided by it", .source = OURS},
+
+    {"train.task", MAXGL_OPTION_ENUM, AT(train.task), "maxgl", .choices = task_names,
+     .doc = "what is learnt"},
+    {"train.epochs", MAXGL_OPTION_INT, AT(train.epochs), "100", 1, 1000000,
+     .doc = "times that every video is seen", .source = OURS},
+    {"train.steps", MAXGL_OPTION_INT, AT(train.steps), "0", 0, G_MAXINT,
+     .doc = "length of the run instead of train.epochs; 0: train.epochs counts", .source = OURS},
+    {"train.batch", MAXGL_OPTION_INT, AT(train.batch), "32", 2, 4096, .unit = "videos",
+     .doc = "in a step, with two clips each; the others of the batch are a video's negatives",
+     .source = OURS},
+    {"train.optimizer", MAXGL_OPTION_ENUM, AT(train.optimizer), "sgd", .choices = optimizer_names,
+     .doc = "with PyTorch's meaning", .source = OURS},
+    {"train.lr", MAXGL_OPTION_FLOAT, AT(train.lr), "0.00375", 1e-9, 100, .doc = "highest learning rate",
+     .source = OURS ": 0.03·batch/256 with sgd; adam 1e-4 as " DIM},
+    {"train.momentum", MAXGL_OPTION_FLOAT, AT(train.momentum), "0.9", 0, 0.9999, .doc = "of sgd",
+     .source = OURS},
+    {"train.weight_decay", MAXGL_OPTION_FLOAT, AT(train.weight_decay), "1e-4", 0, 1,
+     .doc = "of weights; biases and batch norm are left alone", .source = OURS},
+    {"train.clip_norm", MAXGL_OPTION_FLOAT, AT(train.clip_norm), "0.0", 0, 1e9,
+     .doc = "largest norm of the gradient; 0: no limit", .source = OURS},
+    {"train.warmup", MAXGL_OPTION_INT, AT(train.warmup), "0", 0, G_MAXINT, .unit = "steps",
+     .doc = "over which the learning rate rises", .source = OURS},
+    {"train.schedule", MAXGL_OPTION_ENUM, AT(train.schedule), "cosine", .choices = schedule_names,
+     .doc = "of the learning rate after the warm-up",
+     .source = "Loshchilov and Hutter, \"SGDR\", ICLR 2017, without restarts"},
+    {"train.seed", MAXGL_OPTION_INT, AT(train.seed), "1", 0, G_MAXINT,
+     .doc = "of initial weights, order of videos, clips and augmentation"},
+    {"train.checkpoint_every", MAXGL_OPTION_INT, AT(train.checkpoint_every), "500", 0, G_MAXINT,
+     .unit = "steps", .doc = "from one checkpoint to the next; 0: at the end and at Ctrl-C only"},
+    {"train.keep", MAXGL_OPTION_INT, AT(train.keep), "2", 1, 1000000, .doc = "checkpoints kept"},
+    {"train.log_every", MAXGL_OPTION_INT, AT(train.log_every), "10", 1, G_MAXINT, .unit = "steps",
+     .doc = "from one line of metrics.csv to the next"},
+};
+
+const MaxglOptionTable maxgl_recipe_table = {options, G_N_ELEMENTS(options), sizeof(MaxglRecipe)};
+
+/* Options that change no bit of what is learnt. */
+static const char *const free_keys[] = {"data.workers",
+                                        "data.prefetch",
+                                        "data.cache_mb",
+                                        "train.keep",
+                                        "train.checkpoint_every",
+                                        "train.log_every",
+                                        NULL};
+
+MaxglRecipe *maxgl_recipe_new(void)
+{
+    MaxglRecipe *recipe = g_new(MaxglRecipe, 1);
+    maxgl_options_init(&maxgl_recipe_table, recipe);
+    return recipe;
+}
+
+void maxgl_recipe_free(MaxglRecipe *recipe)
+{
+    if (!recipe)
+        return;
+    maxgl_options_clear(&maxgl_recipe_table, recipe);
+    g_free(recipe);
+}
+
+G_GNUC_PRINTF(2, 3) static gboolean refuse(GError **error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, message);
+    return FALSE;
+}
+
+MaxglResnet *maxgl_recipe_resnet(const MaxglRecipe *recipe, GError **error)
+{
+    MaxglResnetSpec spec;
+    maxgl_resnet_spec_init(&spec);
+    if (strchr(recipe->network.name, '@')) {
+        refuse(error, "network.name: \"%s\" has a width in it; it belongs to network.width",
+               recipe->network.name);
+        return NULL;
+    }
+    if (!maxgl_resnet_spec_parse(&spec, recipe->network.name, error)) {
+        g_prefix_error(error, "network.name: ");
+        return NULL;
+    }
+    spec.width = recipe->network.width;
+    spec.frames = recipe->clip.frames;
+    spec.height = spec.columns = recipe->clip.size;
+    MaxglResnet *resnet = maxgl_resnet_new(&spec, error);
+    if (!resnet)
+        g_prefix_error(error, "network, clip: ");
+    return resnet;
+}
+
+void maxgl_recipe_objective(const MaxglRecipe *recipe, MaxglObjectiveOptions *out)
+{
+    maxgl_objective_options_init(out);
+    out->global_weight = recipe->objective.global_weight;
+    out->local_weight = recipe->objective.local_weight;
+    out->estimator = recipe->objective.estimator;
+    out->discriminator = recipe->objective.discriminator;
+    g_strlcpy(out->local_layer, layer_names[recipe->objective.local_layer], sizeof out->local_layer);
+    memcpy(out->regions, recipe->objective.regions, sizeof out->regions);
+    out->local_pairs = recipe->objective.local_pairs;
+    out->local_negatives = recipe->objective.negatives;
+    out->hidden = recipe->objective.hidden;
+    out->temperature = recipe->objective.temperature;
+}
+
+static gboolean validate_ranges(const MaxglRecipe *r, GError **error)
+{
+    const int width = r->clip.resize_width, height = r->clip.resize_height;
+    if (r->augment.scale_min > r->augment.scale_max)
+        return refuse(error, "augment.scale_min: %g is above augment.scale_max = %g", r->augment.scale_min,
+                      r->augment.scale_max);
+    if (r->augment.ratio_min > r->augment.ratio_max)
+        return refuse(error, "augment.ratio_min: %g is above augment.ratio_max = %g", r->augment.ratio_min,
+                      r->augment.ratio_max);
+    if ((width == 0) != (height == 0))
+        return refuse(error, "clip.resize_width, clip.resize_height: give both, or neither");
+    if (width != 0 && (width < r->clip.size || height < r->clip.size))
+        return refuse(error, "clip.resize_width, clip.resize_height: %d×%d is smaller than clip.size = %d",
+                      width, height, r->clip.size);
+    if (r->data.path[0] == '\0')
+        return refuse(error, "data.path: is empty; name a folder, a list, a video, or synth:");
+    if (r->train.steps > 0 && r->train.warmup >= r->train.steps)
+        return refuse(error, "train.warmup: %d steps are not fewer than train.steps = %d", r->train.warmup,
+                      r->train.steps);
+    return TRUE;
+}
+
+gboolean maxgl_recipe_validate(const MaxglRecipe *recipe, GError **error)
+{
+    g_autoptr(MaxglResnet) resnet = NULL;
+    MaxglObjectiveOptions objective;
+    if (!validate_ranges(recipe, error) || !(resnet = maxgl_recipe_resnet(recipe, error)))
+        return FALSE;
+    maxgl_recipe_objective(recipe, &objective);
+    if (maxgl_objective_options_validate(&objective, resnet, error))
+        return TRUE;
+    g_prefix_error(error, "objective: ");
+    return FALSE;
+}
+
+MaxglModelInfo *maxgl_recipe_model_info(const MaxglRecipe *recipe, const MaxglResnet *resnet)
+{
+    MaxglModelInfo *info = maxgl_model_info_new(&resnet->spec);
+    info->preprocessing.resize_width = recipe->clip.resize_width;
+    info->preprocessing.resize_height = recipe->clip.resize_height;
+    info->preprocessing.antialias = recipe->clip.antialias;
+    info->frame_stride = recipe->clip.stride;
+    info->recipe = maxgl_recipe_identity_text(recipe);
+    info->seed = g_strdup_printf("%d", recipe->train.seed);
+    info->version = g_strdup(MAXGL_VERSION);
+    return info;
+}
+
+char *maxgl_recipe_identity_text(const MaxglRecipe *recipe)
+{
+    g_autofree MaxglOption *kept = g_new(MaxglOption, G_N_ELEMENTS(options));
+    guint n = 0;
+    for (guint i = 0; i < G_N_ELEMENTS(options); i++)
+        if (!g_strv_contains(free_keys, options[i].key))
+            kept[n++] = options[i];
+    const MaxglOptionTable table = {kept, n, sizeof *recipe};
+    return maxgl_options_text(&table, recipe);
+}
+
+static gboolean may_differ(const MaxglRecipe *before, const MaxglRecipe *now, const char *key)
+{
+    gboolean length = strcmp(key, "train.steps") == 0 || strcmp(key, "train.epochs") == 0;
+    gboolean constant =
+        before->train.schedule == MAXGL_SCHEDULE_CONSTANT && now->train.schedule == MAXGL_SCHEDULE_CONSTANT;
+    return g_strv_contains(free_keys, key) || (length && constant);
+}
+
+char **maxgl_recipe_conflicts(const MaxglRecipe *before, const MaxglRecipe *now)
+{
+    g_auto(GStrv) lines = maxgl_options_diff(&maxgl_recipe_table, before, now);
+    GPtrArray *conflicts = g_ptr_array_new();
+    for (char **line = lines; *line; line++) {
+        g_autofree char *key = g_strndup(*line, strcspn(*line, ":"));
+        if (!may_differ(before, now, key))
+            g_ptr_array_add(conflicts, g_strdup(*line));
+    }
+    g_ptr_array_add(conflicts, NULL);
+    return (char **)g_ptr_array_free(conflicts, FALSE);
+}
+
+double maxgl_recipe_learning_rate(const MaxglRecipe *recipe, gint64 step, gint64 steps)
+{
+    const gint64 warmup = recipe->train.warmup;
+    if (step <= warmup)
+        return recipe->train.lr * (double)step / (double)warmup;
+    if (recipe->train.schedule == MAXGL_SCHEDULE_CONSTANT)
+        return recipe->train.lr;
+    const double part = (double)(step - 1 - warmup) / (double)(steps - warmup);
+    return recipe->train.lr * 0.5 * (1 + cos(G_PI * part));
+}

@@ -1,0 +1,331 @@
+#include "learn/train.h"
+
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "learn/metrics.h"
+#include "learn/run.h"
+#include "learn/trainer.h"
+
+#include <math.h>
+#include <maxgl/error.h>
+#include <string.h>
+
+/* Everything that is open while training. */
+typedef struct {
+    const MaxglRecipe *recipe;
+    const MaxglTask *task;
+    MaxglRun *run;
+    MaxglDataset *dataset;
+    MaxglContext *context;
+    MaxglTrainer *trainer;
+    MaxglModelInfo *info;
+    MaxglLoader *loader;
+    MaxglMetrics *metrics;
+    MaxglProgress *progress;
+    gint64 steps, steps_per_epoch;
+    MaxglTrainingPosition position;
+    gint64 saved; /* step of the newest checkpoint */
+    double values[MAXGL_TASK_MAX_VALUES];
+    char *summary;                   /* of the last row */
+    gint64 logged_time, logged_step; /* of the last row; microseconds */
+    double logged_wait;
+} Session;
+
+static void session_clear(Session *s)
+{
+    maxgl_progress_free(s->progress);
+    maxgl_metrics_close(s->metrics);
+    maxgl_loader_free(s->loader);
+    maxgl_model_info_free(s->info);
+    maxgl_trainer_free(s->trainer);
+    maxgl_context_close(s->context);
+    maxgl_dataset_free(s->dataset);
+    maxgl_run_close(s->run);
+    g_free(s->summary);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
+
+static gboolean refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static gboolean refuse(GError **error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, message);
+    return FALSE;
+}
+
+static gboolean open_data(Session *s, GError **error)
+{
+    const char *split = s->recipe->data.split;
+    g_autoptr(MaxglDataset) all = maxgl_dataset_open(s->recipe->data.path, error);
+    if (!all)
+        return FALSE;
+    /* The default asks for nothing where there are no splits; a wish of one's own does. */
+    gboolean unsplit = !maxgl_dataset_has_column(all, "split") && strcmp(split, "train") == 0;
+    if (split[0] == '\0' || unsplit)
+        s->dataset = g_steal_pointer(&all);
+    else if (!(s->dataset = maxgl_dataset_filter(all, "split", split, error)))
+        g_prefix_error(error, "data.split: ");
+    return s->dataset != NULL;
+}
+
+/* How long the run is, which needs the number of videos. */
+static gboolean plan_length(Session *s, GError **error)
+{
+    const gsize videos = maxgl_dataset_size(s->dataset), batch = (gsize)s->recipe->train.batch;
+    if (videos < batch)
+        return refuse(error,
+                      "train.batch: %" G_GSIZE_FORMAT " is more than the %" G_GSIZE_FORMAT
+                      " videos of %s: make it smaller",
+                      batch, videos, s->recipe->data.path);
+    s->steps_per_epoch = (gint64)(videos / batch);
+    s->steps =
+        s->recipe->train.steps > 0 ? s->recipe->train.steps : s->recipe->train.epochs * s->steps_per_epoch;
+    s->position.videos = (gint64)videos;
+    if (s->steps > G_MAXINT32)
+        return refuse(error, "train.epochs: %" G_GINT64_FORMAT " steps are too many", s->steps);
+    if (s->recipe->train.warmup >= s->steps)
+        return refuse(error, "train.warmup: %d steps are not fewer than the run's %" G_GINT64_FORMAT,
+                      s->recipe->train.warmup, s->steps);
+    return TRUE;
+}
+
+static gboolean open_device(Session *s, const char *device, GError **error)
+{
+    s->context = maxgl_context_open(device, error);
+    if (!s->context)
+        return FALSE;
+    g_message("%s @ %g on %s (%s)", s->recipe->network.name, s->recipe->network.width, s->context->info->name,
+              s->context->reason);
+    s->trainer = maxgl_trainer_new(s->context, s->recipe, s->task, error);
+    if (!s->trainer)
+        return FALSE;
+    s->info = maxgl_recipe_model_info(s->recipe, maxgl_trainer_resnet(s->trainer));
+    return TRUE;
+}
+
+static gboolean restore(Session *s, GError **error)
+{
+    g_autofree char *path = maxgl_run_checkpoint(s->run);
+    if (!path) {
+        g_message("no checkpoint yet: starting with step 1");
+        return TRUE;
+    }
+    const gint64 videos = s->position.videos;
+    if (!maxgl_checkpoint_load(path, maxgl_trainer_state(s->trainer), &s->position, error))
+        return FALSE;
+    if (s->position.videos != videos)
+        return refuse(error,
+                      "%s: %s has %" G_GINT64_FORMAT " videos now, and had %" G_GINT64_FORMAT
+                      " when the run began",
+                      path, s->recipe->data.path, videos, s->position.videos);
+    if (s->position.step > s->steps)
+        return refuse(error,
+                      "train.steps, train.epochs: the run has %" G_GINT64_FORMAT
+                      " steps already, more than the %" G_GINT64_FORMAT " asked for",
+                      s->position.step, s->steps);
+    s->saved = s->position.step;
+    g_message("resuming after step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, s->position.step, s->steps);
+    return TRUE;
+}
+
+static gboolean open_loader(Session *s, GError **error)
+{
+    const MaxglRecipe *r = s->recipe;
+    MaxglLoaderOptions options;
+    maxgl_loader_options_init(&options);
+    options.seed = (guint64)r->train.seed;
+    options.clip = (MaxglClipSpec){r->clip.frames, r->clip.stride, r->data.short_videos};
+    options.clips_per_video = s->task->clips_per_video;
+    options.batch = r->train.batch;
+    options.train = TRUE;
+    options.augmentation = r->augment;
+    options.epochs = 0; /* the number of steps ends the run */
+    options.start_epoch = (guint)(s->position.step / s->steps_per_epoch);
+    options.start_step = (gsize)(s->position.step % s->steps_per_epoch);
+    options.workers = r->data.workers;
+    options.prefetch = r->data.prefetch;
+    options.cache_bytes = (gsize)r->data.cache_mb << 20;
+    options.max_bad = r->data.bad_fraction;
+    options.timeout = r->data.timeout;
+    s->loader = maxgl_loader_new(s->dataset, &options, error);
+    return s->loader != NULL;
+}
+
+static gboolean begin_run(Session *s, const char *out, GError **error)
+{
+    const MaxglResnet *resnet = maxgl_trainer_resnet(s->trainer);
+    const MaxglTrainingState *state = maxgl_trainer_state(s->trainer);
+    MaxglRunSizes sizes = {.steps = s->steps,
+                           .steps_per_epoch = s->steps_per_epoch,
+                           .videos = s->position.videos,
+                           .macs = maxgl_resnet_macs(resnet)};
+    for (guint i = 0; i < maxgl_parameters_count(state->parameters); i++) {
+        const MaxglParameter *p = maxgl_parameters_get(state->parameters, i);
+        sizes.parameters += p->group == MAXGL_PARAMETER_STATISTIC ? 0 : p->count;
+    }
+    /* While one is written, those that are kept are there too, and the model comes in the end. */
+    const guint64 space = maxgl_checkpoint_bytes(state) * ((guint64)s->recipe->train.keep + 2);
+    if (!maxgl_dir_require_space(out, space, error) ||
+        !maxgl_run_begin(s->run, s->context, resnet, &sizes, s->position.step, error))
+        return FALSE;
+    g_autofree char *path = maxgl_run_file(s->run, MAXGL_RUN_METRICS);
+    s->metrics = maxgl_metrics_open(path, s->task->values, s->position.step, error);
+    return s->metrics != NULL;
+}
+
+static gboolean save_checkpoint(Session *s, GError **error)
+{
+    if (s->saved == s->position.step)
+        return TRUE;
+    g_autofree char *name = maxgl_checkpoint_name(s->position.step);
+    g_autofree char *path = maxgl_run_file(s->run, name);
+    g_autofree char *folder = g_path_get_dirname(path);
+    if (!maxgl_checkpoint_save(path, maxgl_trainer_state(s->trainer), &s->position, s->info, error))
+        return FALSE;
+    s->saved = s->position.step;
+    maxgl_checkpoint_prune(folder, s->recipe->train.keep);
+    return TRUE;
+}
+
+/* What stands behind the bar. */
+static void summarise(Session *s, const MaxglMetricsRow *row)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_printf(text, "epoch %" G_GINT64_FORMAT, row->epoch);
+    for (int i = 0; s->task->values[i]; i++)
+        g_string_append_printf(text, ", %s %.3f%s", s->task->labels[i], s->values[i],
+                               i > 0 ? s->task->unit : "");
+    g_string_append_printf(text, ", %.0f clips/s, waiting for data %.0f %%", row->clips_per_second,
+                           100 * row->waiting);
+    g_free(s->summary);
+    s->summary = g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* Reads what the loss has come to, and writes it down. */
+static gboolean log_step(Session *s, gint64 epoch, double learning_rate, GError **error)
+{
+    if (!maxgl_trainer_read(s->trainer, s->values, error))
+        return FALSE;
+    MaxglLoaderStats stats;
+    maxgl_loader_get_stats(s->loader, &stats);
+    const gint64 now = g_get_monotonic_time();
+    const double seconds = MAX((double)(now - s->logged_time) / G_USEC_PER_SEC, 1e-6);
+    const gint64 clips =
+        (s->position.step - s->logged_step) * s->recipe->train.batch * s->task->clips_per_video;
+    const MaxglMetricsRow row = {
+        .step = s->position.step,
+        .epoch = epoch,
+        .learning_rate = learning_rate,
+        .clips_per_second = (double)clips / seconds,
+        .waiting = CLAMP((stats.wait_seconds - s->logged_wait) / seconds, 0, 1),
+    };
+    s->logged_time = now;
+    s->logged_step = s->position.step;
+    s->logged_wait = stats.wait_seconds;
+    if (!isfinite(s->values[0])) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FAILED,
+                    "the loss is not finite any more at step %" G_GINT64_FORMAT
+                    ": lower train.lr, or limit the gradient with train.clip_norm",
+                    s->position.step);
+        return FALSE;
+    }
+    summarise(s, &row);
+    return maxgl_metrics_add(s->metrics, &row, s->values, error);
+}
+
+static gboolean train_step(Session *s, GError **error)
+{
+    MaxglBatch *batch = NULL;
+    if (!maxgl_interrupt_check(error) || !maxgl_loader_next(s->loader, &batch, error))
+        return FALSE;
+    const gint64 step = s->position.step + 1;
+    const double learning_rate = maxgl_recipe_learning_rate(s->recipe, step, s->steps);
+    const gint64 epoch = (gint64)batch->epoch + 1;
+    const gboolean done = maxgl_trainer_step(s->trainer, batch, (guint32)step, learning_rate, error);
+    maxgl_batch_free(batch);
+    if (!done)
+        return FALSE;
+    s->position.step = step;
+    const int every = s->recipe->train.checkpoint_every;
+    const gboolean logged = step % s->recipe->train.log_every == 0 || step == s->steps;
+    if (logged && !log_step(s, epoch, learning_rate, error))
+        return FALSE;
+    maxgl_progress_set(s->progress, step, "%s", s->summary ? s->summary : "");
+    return every == 0 || step % every != 0 || save_checkpoint(s, error);
+}
+
+/* The error that ends a session early; what can be saved is. */
+static void stop(Session *s, GError **error)
+{
+    gsize n = 0;
+    g_autofree MaxglBadVideo *bad = maxgl_loader_get_bad(s->loader, &n);
+    const gboolean interrupted = g_error_matches(*error, MAXGL_ERROR, MAXGL_ERROR_CANCELLED);
+    g_autoptr(GError) unsaved = NULL;
+    g_clear_pointer(&s->progress, maxgl_progress_free);
+    if (interrupted && save_checkpoint(s, &unsaved)) {
+        g_clear_error(error);
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_CANCELLED,
+                    "interrupted after step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+                    "%s; --resume continues",
+                    s->position.step, s->steps, s->saved > 0 ? ", which is saved" : "");
+    } else if (interrupted) {
+        g_clear_error(error);
+        g_propagate_prefixed_error(error, g_steal_pointer(&unsaved), "interrupted, and not saved: ");
+    }
+    maxgl_run_end(s->run, interrupted ? "interrupted" : "failed", s->position.step, n, NULL);
+}
+
+static gboolean finish(Session *s, GError **error)
+{
+    gsize n = 0;
+    g_autofree MaxglBadVideo *bad = maxgl_loader_get_bad(s->loader, &n);
+    g_autofree char *path = maxgl_run_file(s->run, MAXGL_RUN_MODEL);
+    const MaxglTrainingState *state = maxgl_trainer_state(s->trainer);
+    if (!save_checkpoint(s, error) ||
+        !maxgl_weights_save(path, state->resnet, state->parameters, s->info, s->position.step, FALSE, error))
+        return FALSE;
+    if (s->progress)
+        maxgl_progress_finish(g_steal_pointer(&s->progress));
+    if (n > 0)
+        g_message("%" G_GSIZE_FORMAT " of %" G_GINT64_FORMAT " videos were bad and left out", n,
+                  s->position.videos);
+    g_message("%s: trained for %" G_GINT64_FORMAT " steps", path, s->position.step);
+    return maxgl_run_end(s->run, "finished", s->position.step, n, error);
+}
+
+static gboolean run_steps(Session *s, GError **error)
+{
+    MaxglLoaderStats stats;
+    maxgl_loader_get_stats(s->loader, &stats);
+    s->logged_time = g_get_monotonic_time();
+    s->logged_step = s->position.step;
+    s->logged_wait = stats.wait_seconds;
+    if (s->position.step < s->steps)
+        s->progress = maxgl_progress_new("training", s->steps);
+    while (s->position.step < s->steps)
+        if (!train_step(s, error))
+            return FALSE;
+    return finish(s, error);
+}
+
+gboolean maxgl_train(const MaxglTrainOptions *options, GError **error)
+{
+    g_auto(Session) s = {.recipe = options->recipe, .task = maxgl_task_of(options->recipe)};
+    GError *reason = NULL;
+    if (!maxgl_recipe_validate(s.recipe, error) ||
+        !(s.run = maxgl_run_open(options->out, s.recipe, options->resume, error)) || !open_data(&s, error) ||
+        !plan_length(&s, error) || !open_device(&s, options->device, error) ||
+        (options->resume && !restore(&s, error)) || !open_loader(&s, error) ||
+        !begin_run(&s, options->out, error))
+        return FALSE;
+    if (run_steps(&s, &reason))
+        return TRUE;
+    stop(&s, &reason);
+    g_propagate_error(error, reason);
+    return FALSE;
+}

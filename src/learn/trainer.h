@@ -1,0 +1,33 @@
+/* The device's side of training: network, loss, gradients and optimiser prepared once, then one step after
+ * the other without allocating anything or waiting for the device. */
+#ifndef MAXGL_LEARN_TRAINER_H
+#define MAXGL_LEARN_TRAINER_H
+
+#include "learn/checkpoint.h"
+#include "learn/task.h"
+#include "media/loader.h"
+
+typedef struct MaxglTrainer MaxglTrainer;
+
+/** Prepares the training that @recipe (valid, and borrowed) describes on @context, parameters drawn from
+ * train.seed. MAXGL_ERROR_LIMIT with need and limit, MAXGL_ERROR_DEVICE. */
+MaxglTrainer *maxgl_trainer_new(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,
+                                GError **error);
+void maxgl_trainer_free(MaxglTrainer *trainer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglTrainer, maxgl_trainer_free)
+
+/** The network that is trained. */
+const MaxglResnet *maxgl_trainer_resnet(const MaxglTrainer *trainer);
+
+/** What checkpoints save and restore. */
+const MaxglTrainingState *maxgl_trainer_state(const MaxglTrainer *trainer);
+
+/** Enqueues step @step (1, 2, …) on @batch, of train.batch videos with as many clips as the task wants, which
+ * may be freed then. */
+gboolean maxgl_trainer_step(MaxglTrainer *trainer, const MaxglBatch *batch, guint32 step,
+                            double learning_rate, GError **error);
+
+/** The task's numbers of the last step; waits for the device. */
+gboolean maxgl_trainer_read(MaxglTrainer *trainer, double values[MAXGL_TASK_MAX_VALUES], GError **error);
+
+#endif
