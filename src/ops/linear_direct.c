@@ -5,7 +5,7 @@
 typedef struct {
     int vector, rows, columns;
     guint32 vectors; /* of a row of the result */
-    char *options;
+    char options[64];
 } Tile;
 
 enum {
@@ -25,8 +25,8 @@ static Tile make_tile(MaxglContext *context, gsize rows, gsize pitch)
     tile.rows = (int)MIN(rows, (gsize)maxgl_tuning_int(context->tuning, "linear", NULL, "rows", 4));
     tile.columns =
         (int)MIN(tile.vectors, (guint32)maxgl_tuning_int(context->tuning, "linear", NULL, "columns", 2));
-    tile.options =
-        g_strdup_printf("-DVECTOR=%d -DROWS=%d -DCOLUMNS=%d", tile.vector, tile.rows, tile.columns);
+    g_snprintf(tile.options, sizeof tile.options, "-DVECTOR=%d -DROWS=%d -DCOLUMNS=%d", tile.vector,
+               tile.rows, tile.columns);
     return tile;
 }
 
@@ -43,14 +43,13 @@ static gboolean add_product(MaxglSequence *sequence, const char *label, cl_mem x
 {
     MaxglContext *context = maxgl_sequence_context(sequence);
     const Tile tile = make_tile(context, rows, out_pitch);
-    g_autofree char *options = tile.options;
     const guint32 row_tiles = ceil_div(rows, (gsize)tile.rows);
     const guint32 panels = ceil_div(tile.vectors, (gsize)tile.columns);
     const guint32 run = CLAMP(ceil_div((gsize)row_tiles * panels, ITEMS), 1, ROW_TILES_MAX);
     const MaxglLaunch launch = {
         .file = "linear_direct.cl",
         .kernel = "linear_product_direct",
-        .options = options,
+        .options = tile.options,
         .label = label,
         .dims = 2,
         .global = {panels, ceil_div(row_tiles, run)}, /* neighbours share rows */
@@ -113,12 +112,11 @@ static gboolean backward_weights(MaxglSequence *sequence, const MaxglLinear *lin
 {
     MaxglContext *context = maxgl_sequence_context(sequence);
     const Tile tile = make_tile(context, maxgl_linear_in_pitch(linear), maxgl_linear_out_pitch(linear));
-    g_autofree char *options = tile.options;
     const Cut cut = make_cut(linear, &tile);
     const MaxglLaunch launch = {
         .file = "linear_direct.cl",
         .kernel = "linear_backward_weights_direct",
-        .options = options,
+        .options = tile.options,
         .dims = 3,
         .global = {cut.column_blocks, cut.row_blocks, cut.splits},
         .local = {1, 1, 1},
@@ -139,7 +137,6 @@ static gsize workspace_bytes(MaxglContext *context, const MaxglLinear *linear, M
     if (pass == MAXGL_LINEAR_BACKWARD_DATA)
         return weights;
     const Tile tile = make_tile(context, maxgl_linear_in_pitch(linear), maxgl_linear_out_pitch(linear));
-    g_autofree char *options = tile.options;
     const guint32 splits = make_cut(linear, &tile).splits;
     return splits > 1 ? splits * weights : 0;
 }

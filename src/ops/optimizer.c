@@ -33,7 +33,7 @@ static gboolean update_sgd(MaxglSequence *sequence, const MaxglOptimizer *optimi
                            guint32 floats, int run, double weight_decay, GError **error)
 {
     launch->kernel = "optimizer_sgd";
-    const cl_mem velocities = optimizer->momentum != 0 ? buffers->state[0] : NULL;
+    cl_mem velocities = optimizer->momentum != 0 ? buffers->state[0] : NULL;
     return maxgl_sequence_add(sequence, launch, error, "mmmmmuuiffi", buffers->parameters, buffers->gradients,
                               velocities, buffers->step, buffers->clip, offset, floats, run, weight_decay,
                               optimizer->momentum, optimizer->nesterov);
