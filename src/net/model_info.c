@@ -163,9 +163,9 @@ static gboolean bad_metadata(const MaxglSafetensors *file, const char *key, GErr
     return FALSE;
 }
 
-/* @n numbers with @separator between them. */
-static gboolean read_numbers(const MaxglSafetensors *file, const char *key, const char *separator,
-                             double *out, int n, GError **error)
+/* @n numbers with commas between them. */
+static gboolean read_numbers(const MaxglSafetensors *file, const char *key, double *out, int n,
+                             GError **error)
 {
     const char *text = maxgl_safetensors_metadata(file, key);
     for (int i = 0; text && i < n; i++) {
@@ -175,30 +175,37 @@ static gboolean read_numbers(const MaxglSafetensors *file, const char *key, cons
             break;
         if (i + 1 == n && !*end)
             return TRUE;
-        if (!g_str_has_prefix(end, separator))
+        if (*end != ',')
             break;
-        text = end + strlen(separator);
+        text = end + 1;
     }
     return bad_metadata(file, key, error);
 }
 
+/* @n integers of at least 0 with "x" between them. Not read_numbers(): strtod would take "0x12" as one
+ * hexadecimal number. */
 static gboolean read_integers(const MaxglSafetensors *file, const char *key, int *out, int n, GError **error)
 {
-    double numbers[3];
-    if (!read_numbers(file, key, "x", numbers, n, error))
-        return FALSE;
-    for (int i = 0; i < n; i++) {
-        out[i] = (int)CLAMP(numbers[i], G_MININT, G_MAXINT);
-        if (out[i] != numbers[i] || out[i] < 0)
-            return bad_metadata(file, key, error);
+    const char *text = maxgl_safetensors_metadata(file, key);
+    for (int i = 0; text && i < n; i++) {
+        char *end = NULL;
+        const gint64 number = g_ascii_isdigit(*text) ? g_ascii_strtoll(text, &end, 10) : -1;
+        if (number < 0 || number > G_MAXINT)
+            break;
+        out[i] = (int)number;
+        if (i + 1 == n && !*end)
+            return TRUE;
+        if (*end != 'x')
+            break;
+        text = end + 1;
     }
-    return TRUE;
+    return bad_metadata(file, key, error);
 }
 
 static gboolean read_floats(const MaxglSafetensors *file, const char *key, float *out, GError **error)
 {
     double numbers[3];
-    if (!read_numbers(file, key, ",", numbers, 3, error))
+    if (!read_numbers(file, key, numbers, 3, error))
         return FALSE;
     for (int i = 0; i < 3; i++)
         out[i] = (float)numbers[i];
@@ -212,7 +219,7 @@ static gboolean read_spec(const MaxglSafetensors *file, MaxglResnetSpec *spec, G
     if (!maxgl_resnet_spec_parse(spec, maxgl_safetensors_metadata(file, KEY_NETWORK), error) ||
         !read_integers(file, "maxgl.classes", &spec->classes, 1, error) ||
         !read_integers(file, "maxgl.in_channels", &spec->in_channels, 1, error) ||
-        !read_numbers(file, "maxgl.dropout", ",", &spec->dropout, 1, error) ||
+        !read_numbers(file, "maxgl.dropout", &spec->dropout, 1, error) ||
         !read_integers(file, "maxgl.clip", clip, 3, error))
         return FALSE;
     spec->frames = clip[0];

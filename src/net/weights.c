@@ -101,6 +101,8 @@ static void compare_rest(Comparison *c, const MaxglWeightsOptions *options)
             continue;
         const gboolean prefixed = g_str_has_prefix(name, c->info->prefix);
         const char *own = prefixed ? name + strlen(c->info->prefix) : name;
+        if (g_str_has_prefix(own, "optimizer.")) /* a checkpoint's, of no use to a network */
+            continue;
         const gboolean head = g_str_has_prefix(own, "head.");
         const gboolean forgiven =
             head || (g_str_has_prefix(own, fc) && (options->backbone_only || options->allow_other_head));
