@@ -21,7 +21,7 @@ static const Case cases[] = {
     {{3, 5, 2, 3, 3, 4}, TRUE, RESIDUAL, 1},
     {{2, 8, 1, 5, 7, 8}, TRUE, RESIDUAL_ACCUMULATED, 0},
     {{2, 17, 3, 4, 5, 16}, FALSE, NO_RESIDUAL, -2},
-    {{2, 9, 2, 3, 3, 32}, TRUE, RESIDUAL_IN_PLACE, 0},
+    {{2, 9, 2, 3, 3, 24}, TRUE, RESIDUAL_IN_PLACE, 0},
     {{1, 20, 1, 4, 5, 24}, TRUE, NO_RESIDUAL, 0},
     {{5, 3, 1, 1, 1, 16}, FALSE, RESIDUAL_IN_PLACE, 0},
     {{2, 16, 3, 21, 23, 16}, TRUE, NO_RESIDUAL, 0.5},

@@ -62,6 +62,7 @@ static gboolean wanted(const Options *options, guint index)
 static gboolean run_checks(const Options *options, MaxglContext *context, const MaxglCheck *check)
 {
     g_autoptr(CheckReport) report = check_report_new(check->name);
+    const gint64 start = g_get_monotonic_time();
     guint cases = 0;
     for (guint i = 0; i < check->n_cases; i++) {
         if (!wanted(options, i) || (options->small && check->is_small && !check->is_small(i)))
@@ -79,7 +80,8 @@ static gboolean run_checks(const Options *options, MaxglContext *context, const 
     }
     const guint failures = check_report_failures(report);
     g_autofree char *summary = check_report_summary(report);
-    g_print("%s  %-16s %3u cases, %s\n", failures ? "FAIL" : "ok  ", check->name, cases, summary);
+    g_print("%s  %-16s %3u cases in %5.1f s, %s\n", failures ? "FAIL" : "ok  ", check->name, cases,
+            (double)(g_get_monotonic_time() - start) * 1e-6, summary);
     return failures == 0;
 }
 
