@@ -3,7 +3,7 @@
 #include "ops/conv3d_algorithms.h"
 #include <string.h>
 
-static const MaxglConv3dAlgorithm *const algorithms[] = {&maxgl_conv3d_direct, NULL};
+static const MaxglConv3dAlgorithm *const algorithms[] = {&maxgl_conv3d_winograd, &maxgl_conv3d_direct, NULL};
 
 MaxglShape maxgl_conv3d_output(const MaxglConv3d *conv)
 {
@@ -109,7 +109,8 @@ MaxglConv3dPhase maxgl_conv3d_phase(int size, int kernel, int stride, int pad, i
 
 /* The tuning database names an algorithm for the pass, or one for all; whatever does not support the case
  * gives way to the next in the list that does. The last one supports everything. */
-static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
+static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv3d *conv,
+                                          MaxglConv3dPass pass)
 {
     static const char *const pass_names[] = {"forward", "backward_data", "backward_weights"};
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);

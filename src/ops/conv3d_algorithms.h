@@ -26,6 +26,7 @@ typedef struct {
 } MaxglConv3dAlgorithm;
 
 extern const MaxglConv3dAlgorithm maxgl_conv3d_direct;
+extern const MaxglConv3dAlgorithm maxgl_conv3d_winograd;
 
 /** "k3x3x3 s1x1x1 c64 k64 o16x56x56": what a tuning entry's shape pattern is matched with; caller frees. */
 char *maxgl_conv3d_shape_class(const MaxglConv3d *conv);
@@ -41,5 +42,11 @@ typedef struct {
 } MaxglConv3dPhase;
 
 MaxglConv3dPhase maxgl_conv3d_phase(int size, int kernel, int stride, int pad, int phase);
+
+/** Appends writing the weights with input and output channels exchanged and the phase's taps of each
+ * direction in reverse order: [⌈C/bi⌉][⌈K/bo⌉][taps][bo][bi]. */
+gboolean maxgl_conv3d_add_transpose(MaxglSequence *sequence, const MaxglConv3d *conv,
+                                    const MaxglConv3dPhase phase[3], cl_mem weights, cl_mem transposed,
+                                    GError **error);
 
 #endif

@@ -160,9 +160,9 @@ static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem
     return add_job(sequence, conv, &job, x, weights, y, epilogue, error);
 }
 
-static gboolean add_transpose(MaxglSequence *sequence, const MaxglConv3d *conv,
-                              const MaxglConv3dPhase phase[3], cl_mem weights, cl_mem transposed,
-                              GError **error)
+gboolean maxgl_conv3d_add_transpose(MaxglSequence *sequence, const MaxglConv3d *conv,
+                                    const MaxglConv3dPhase phase[3], cl_mem weights, cl_mem transposed,
+                                    GError **error)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&conv->input), out_blocks = maxgl_shape_blocks(&out);
@@ -217,7 +217,7 @@ static gboolean add_phase(MaxglSequence *sequence, const MaxglConv3d *conv, cons
                    reached = job.taps[0] && job.taps[1] && job.taps[2];
     if (empty || (accumulate && !reached))
         return TRUE;
-    if (reached && !add_transpose(sequence, conv, phase, weights, transposed, error))
+    if (reached && !maxgl_conv3d_add_transpose(sequence, conv, phase, weights, transposed, error))
         return FALSE;
     return add_job(sequence, conv, &job, dy, transposed, dx, &none, error);
 }

@@ -1,0 +1,219 @@
+/* Winograd convolution for CPUs: cl/conv3d_winograd.cl. Forward, and backward data as the same with
+ * transposed weights. */
+#include "ops/conv3d_algorithms.h"
+
+#include <math.h>
+
+enum { FREQUENCIES = 36, OUTPUTS = 4, WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, ACCUMULATE = 8 };
+
+/* How a pass is cut up. */
+typedef struct {
+    int tiles_h, tiles_w, n_tiles; /* spatial tiles of the whole batch */
+    int ku, rw, tb;                /* register tile, frames */
+    int chunk_tiles, n_chunks;     /* spatial tiles a launch pair, a multiple of rw */
+    gsize u_floats, v_floats;
+} Plan;
+
+static int ceil_div(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+static int tuned(MaxglContext *context, const char *shape, const char *name, int fallback)
+{
+    return maxgl_tuning_int(context->tuning, "conv3d_winograd", shape, name, fallback);
+}
+
+static gboolean supports(const MaxglConv3d *conv, MaxglConv3dPass pass, const MaxglDeviceInfo *device)
+{
+    const int in = conv->input.block, out = conv->out_block;
+    const gboolean blocks_ok = (in == 4 || in == 8 || in == 16) && (out == 4 || out == 8 || out == 16);
+    return pass != MAXGL_CONV3D_BACKWARD_WEIGHTS && device->type == MAXGL_DEVICE_CPU && blocks_ok &&
+           conv->kernel[1] == 3 && conv->kernel[2] == 3 && conv->stride[0] == 1 && conv->stride[1] == 1 &&
+           conv->stride[2] == 1;
+}
+
+/* The convolution whose forward pass computes the gradient of @conv with respect to its input. */
+static MaxglConv3d transposed(const MaxglConv3d *conv)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    MaxglConv3d back = {.input = out, .out_channels = conv->input.c, .out_block = conv->input.block};
+    for (int i = 0; i < 3; i++) {
+        back.kernel[i] = conv->kernel[i];
+        back.stride[i] = 1;
+        back.pad[i] = conv->kernel[i] - 1 - conv->pad[i];
+    }
+    return back;
+}
+
+/* Products of a register tile for one input channel, as for the direct kernel: two multiply-adds and two
+ * loads a cycle. */
+static double tile_cycles(int ku, int rw)
+{
+    return MAX(MAX(ku * rw / 2.0, (ku + rw) / 2.0), 4.0) + 0.01 * (ku + rw);
+}
+
+static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
+{
+    const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
+    const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out);
+    g_autofree char *shape = maxgl_conv3d_shape_class(conv);
+    Plan plan = {.tiles_h = ceil_div(out.h, OUTPUTS), .tiles_w = ceil_div(out.w, OUTPUTS)};
+    plan.n_tiles = in.n * plan.tiles_h * plan.tiles_w;
+
+    const int registers = tuned(context, shape, "registers", 14);
+    double best = INFINITY;
+    for (int ku = MIN(4, out_blocks); ku >= 1; ku--)
+        for (int rw = 1; rw <= registers / ku - 1 && out_blocks % ku == 0; rw++) {
+            const double cycles = tile_cycles(ku, rw) * ceil_div(plan.n_tiles, rw) / ku;
+            if (cycles < best) {
+                best = cycles;
+                plan.ku = ku;
+                plan.rw = rw;
+            }
+        }
+    plan.tb = MIN(tuned(context, shape, "frames", 4), out.t);
+
+    const gsize tile_floats = (gsize)FREQUENCIES * in.t * in_blocks * in.block;
+    const gsize cache = (gsize)tuned(context, shape, "chunk_kib", 8192) * 1024;
+    const int fit = MAX(1, (int)(cache / (tile_floats * sizeof(float) * plan.rw))) * plan.rw;
+    plan.chunk_tiles = MIN(fit, ceil_div(plan.n_tiles, plan.rw) * plan.rw);
+    plan.n_chunks = ceil_div(plan.n_tiles, plan.chunk_tiles);
+    plan.chunk_tiles = ceil_div(ceil_div(plan.n_tiles, plan.n_chunks), plan.rw) * plan.rw;
+    plan.n_chunks = ceil_div(plan.n_tiles, plan.chunk_tiles);
+    plan.v_floats = tile_floats * plan.chunk_tiles;
+    plan.u_floats = (gsize)FREQUENCIES * out_blocks * out.block * conv->kernel[0] * in_blocks * in.block;
+    return plan;
+}
+
+static gsize aligned(MaxglContext *context, gsize bytes)
+{
+    const gsize align = context->info->base_align;
+    return (bytes + align - 1) / align * align;
+}
+
+/* Workspace: U, V, and for backward data the transposed weights. */
+static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    const MaxglConv3d back = transposed(conv);
+    const gboolean forward_pass = pass == MAXGL_CONV3D_FORWARD;
+    const Plan plan = make_plan(context, forward_pass ? conv : &back);
+    const gsize weights = forward_pass ? 0 : maxgl_conv3d_weight_floats(conv) * sizeof(float);
+    return aligned(context, plan.u_floats * sizeof(float)) + aligned(context, plan.v_floats * sizeof(float)) +
+           weights;
+}
+
+static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, const char *options,
+                            cl_mem weights, cl_mem u, GError **error)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    const int in_blocks = maxgl_shape_blocks(&conv->input), out_blocks = maxgl_shape_blocks(&out);
+    const MaxglLaunch launch = {
+        .file = "conv3d_winograd.cl",
+        .kernel = "conv3d_winograd_weights",
+        .options = options,
+        .dims = 2,
+        .global = {(gsize)out_blocks, (gsize)in_blocks, 1},
+        .local = {1, 1, 1},
+    };
+    return maxgl_sequence_add(sequence, &launch, error, "mmiii", weights, u, in_blocks, out_blocks,
+                              conv->kernel[0]);
+}
+
+static gboolean add_chunk(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan, int chunk,
+                          const char *options, cl_mem x, cl_mem u, cl_mem v, cl_mem y,
+                          const MaxglConv3dEpilogue *epilogue, gboolean accumulate, GError **error)
+{
+    const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
+    const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out),
+              first = chunk * plan->chunk_tiles;
+    const int tiles = MIN(plan->chunk_tiles, ceil_div(plan->n_tiles - first, plan->rw) * plan->rw);
+    cl_mem zeros =
+        maxgl_context_zeros(maxgl_sequence_context(sequence), (gsize)in.block * sizeof(float), error);
+    if (!zeros)
+        return FALSE;
+    const MaxglLaunch input = {
+        .file = "conv3d_winograd.cl",
+        .kernel = "conv3d_winograd_input",
+        .options = options,
+        .dims = 2,
+        .global = {(gsize)in.t, (gsize)in_blocks, 1},
+        .local = {1, 1, 1},
+    };
+    const MaxglLaunch multiply = {
+        .file = "conv3d_winograd.cl",
+        .kernel = "conv3d_winograd_multiply",
+        .options = options,
+        .dims = 3,
+        .global = {(gsize)(tiles / plan->rw), (gsize)ceil_div(out.t, plan->tb),
+                   (gsize)(out_blocks / plan->ku)},
+        .local = {1, 1, 1},
+    };
+    const int flags = (epilogue->bias ? WITH_BIAS : 0) | (epilogue->residual ? WITH_RESIDUAL : 0) |
+                      (epilogue->relu ? WITH_RELU : 0) | (accumulate ? ACCUMULATE : 0);
+    return maxgl_sequence_add(sequence, &input, error, "mmmiiiiiiiiiii", x, v, zeros, in_blocks, in.t, in.h,
+                              in.w, plan->tiles_h, plan->tiles_w, conv->pad[1], conv->pad[2], first,
+                              plan->n_tiles, tiles) &&
+           maxgl_sequence_add(sequence, &multiply, error, "mmmmmiiiiiiiiiiiiii", v, u, y, epilogue->bias,
+                              epilogue->residual, flags, in_blocks, out_blocks, in.t, out.t, out.h, out.w,
+                              plan->tiles_h, plan->tiles_w, conv->kernel[0], conv->pad[0], first,
+                              plan->n_tiles, tiles);
+}
+
+static gboolean add_pass(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
+                         const MaxglConv3dEpilogue *epilogue, gboolean accumulate, cl_mem workspace,
+                         GError **error)
+{
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    const Plan plan = make_plan(context, conv);
+    const gsize u_bytes = plan.u_floats * sizeof(float);
+    g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d -DKU=%d -DRW=%d -DTB=%d", conv->input.block,
+                                               conv->out_block, plan.ku, plan.rw, plan.tb);
+    cl_mem u = maxgl_buffer_window(context, workspace, 0, u_bytes, error);
+    cl_mem v = u ? maxgl_buffer_window(context, workspace, aligned(context, u_bytes),
+                                       plan.v_floats * sizeof(float), error)
+                 : NULL;
+    gboolean ok = v && add_weights(sequence, conv, options, weights, u, error);
+    for (int chunk = 0; ok && chunk < plan.n_chunks; chunk++)
+        ok = add_chunk(sequence, conv, &plan, chunk, options, x, u, v, y, epilogue, accumulate, error);
+    if (u)
+        clReleaseMemObject(u);
+    if (v)
+        clReleaseMemObject(v);
+    return ok;
+}
+
+static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
+                        const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error)
+{
+    return add_pass(sequence, conv, x, weights, y, epilogue, FALSE, workspace, error);
+}
+
+static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem dy, cl_mem weights,
+                              cl_mem dx, gboolean accumulate, cl_mem workspace, GError **error)
+{
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    const MaxglConv3d back = transposed(conv);
+    const MaxglConv3dEpilogue none = {0};
+    const Plan plan = make_plan(context, &back);
+    const gsize offset =
+        aligned(context, plan.u_floats * sizeof(float)) + aligned(context, plan.v_floats * sizeof(float));
+    const MaxglConv3dPhase all[3] = {
+        {.taps = conv->kernel[0]}, {.taps = conv->kernel[1]}, {.taps = conv->kernel[2]}};
+    cl_mem turned = maxgl_buffer_window(context, workspace, offset,
+                                        maxgl_conv3d_weight_floats(conv) * sizeof(float), error);
+    if (!turned)
+        return FALSE;
+    const gboolean ok = maxgl_conv3d_add_transpose(sequence, conv, all, weights, turned, error) &&
+                        add_pass(sequence, &back, dy, turned, dx, &none, accumulate, workspace, error);
+    clReleaseMemObject(turned);
+    return ok;
+}
+
+const MaxglConv3dAlgorithm maxgl_conv3d_winograd = {
+    .name = "winograd",
+    .supports = supports,
+    .workspace = workspace_bytes,
+    .forward = forward,
+    .backward_data = backward_data,
+};
