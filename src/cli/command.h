@@ -42,6 +42,7 @@ const char *maxgl_command_device(void);
  * judge. */
 gboolean maxgl_command_usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+gboolean maxgl_cmd_bench(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_devices(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_synth(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_train(int argc, char **argv, GError **error);

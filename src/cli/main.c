@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const MaxglCommand commands[] = {
+    {"bench", "time a network on a device", maxgl_cmd_bench},
     {"devices", "list OpenCL devices, and which one would be used", maxgl_cmd_devices},
     {"synth", "make a data set of procedural videos", maxgl_cmd_synth},
     {"train", "learn a network from videos without labels", maxgl_cmd_train},
