@@ -58,8 +58,16 @@ void maxgl_buffer_free(MaxglContext *context, cl_mem buffer)
 
 cl_mem maxgl_buffer_window(MaxglContext *context, cl_mem buffer, gsize offset, gsize bytes, GError **error)
 {
+    /* OpenCL knows no window into a window: make it one into what that is a part of. */
+    cl_mem whole = NULL;
+    size_t start = 0;
+    if (clGetMemObjectInfo(buffer, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof whole, &whole, NULL) == CL_SUCCESS &&
+        whole) {
+        clGetMemObjectInfo(buffer, CL_MEM_OFFSET, sizeof start, &start, NULL);
+        buffer = whole;
+    }
     cl_int code = CL_SUCCESS;
-    cl_buffer_region region = {offset, bytes};
+    cl_buffer_region region = {start + offset, bytes};
     cl_mem window =
         clCreateSubBuffer(buffer, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
     if (!maxgl_opencl_check(code, error,

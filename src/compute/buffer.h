@@ -18,8 +18,8 @@ cl_mem maxgl_buffer_new_staging(MaxglContext *context, gsize bytes, const char *
 /** Gives back a buffer of maxgl_buffer_new(); NULL is ignored. */
 void maxgl_buffer_free(MaxglContext *context, cl_mem buffer);
 
-/** A window of @bytes at @offset (a multiple of the device's base_align) into @buffer; clReleaseMemObject()
- * when done. */
+/** A window of @bytes at @offset (a multiple of the device's base_align) into @buffer, which may be a window
+ * itself; clReleaseMemObject() when done. */
 cl_mem maxgl_buffer_window(MaxglContext *context, cl_mem buffer, gsize offset, gsize bytes, GError **error);
 
 /** Copies @bytes from @data to @offset of the buffer and waits. */
