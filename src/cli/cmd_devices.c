@@ -1,5 +1,6 @@
 /* maxgl-cl devices: what OpenCL offers. */
 #include "cli/command.h"
+#include "cli/table.h"
 #include "compute/device.h"
 
 #include <json-glib/json-glib.h>
@@ -38,46 +39,31 @@ static char *memory_text(guint64 bytes)
     return g_strdup_printf("%.0f MiB", (double)bytes / (1 << 20));
 }
 
-/* Prints cells of @columns columns each, the first row being the titles, as wide as they need to be. */
-static void print_table(GPtrArray *cells, guint columns)
-{
-    g_autofree glong *widths = g_new0(glong, columns);
-    for (guint i = 0; i < cells->len; i++)
-        widths[i % columns] = MAX(widths[i % columns], g_utf8_strlen(g_ptr_array_index(cells, i), -1));
-    for (guint i = 0; i < cells->len; i++) {
-        const char *cell = g_ptr_array_index(cells, i);
-        gboolean last = i % columns == columns - 1;
-        int pad = last ? 0 : (int)(widths[i % columns] - g_utf8_strlen(cell, -1)) + 2;
-        printf("%s%*s%s", cell, pad, "", last ? "\n" : "");
-    }
-}
-
 static void print_devices(GPtrArray *devices, const MaxglDeviceInfo *automatic)
 {
-    static const char *const titles[] = {"",       "P:D",  "type",      "name",         "memory", "units",
-                                         "driver", "fp16", "subgroups", "matrix units", "tuned"};
-    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
-    for (guint i = 0; i < G_N_ELEMENTS(titles); i++)
-        g_ptr_array_add(cells, g_strdup(titles[i]));
+    static const char *const titles[] = {"",       "P:D",  "type",      "name",         "memory", ">units",
+                                         "driver", "fp16", "subgroups", "matrix units", "tuned",  NULL};
+    g_autoptr(MaxglTable) table = maxgl_table_new(titles);
     for (guint i = 0; i < devices->len; i++) {
         const MaxglDeviceInfo *d = g_ptr_array_index(devices, i);
-        g_autofree char *tuned =
-            maxgl_device_is_tuned(d) ? g_strdup_printf("yes (%s)", d->architecture) : g_strdup("no");
-        char *row[] = {g_strdup(d == automatic ? "*" : ""),
-                       position_text(d),
-                       g_strdup(maxgl_device_type_name(d->type)),
-                       g_strdup(d->name),
-                       memory_text(d->global_memory),
-                       g_strdup_printf("%u", d->compute_units),
-                       g_strdup_printf("%s %s", d->platform_name, d->driver_version),
-                       g_strdup(yes(d->fp16)),
-                       g_strdup(yes(d->subgroups)),
-                       g_strdup(d->matrix_units ? d->matrix_units : "none"),
-                       g_steal_pointer(&tuned)};
-        for (guint c = 0; c < G_N_ELEMENTS(row); c++)
-            g_ptr_array_add(cells, row[c]);
+        g_autofree char *position = position_text(d);
+        g_autofree char *memory = memory_text(d->global_memory);
+        maxgl_table_add(table, d == automatic ? "*" : "");
+        maxgl_table_add(table, position);
+        maxgl_table_add(table, maxgl_device_type_name(d->type));
+        maxgl_table_add(table, d->name);
+        maxgl_table_add(table, memory);
+        maxgl_table_addf(table, "%u", d->compute_units);
+        maxgl_table_addf(table, "%s %s", d->platform_name, d->driver_version);
+        maxgl_table_add(table, yes(d->fp16));
+        maxgl_table_add(table, yes(d->subgroups));
+        maxgl_table_add(table, d->matrix_units ? d->matrix_units : "none");
+        if (maxgl_device_is_tuned(d))
+            maxgl_table_addf(table, "yes (%s)", d->architecture);
+        else
+            maxgl_table_add(table, "no");
     }
-    print_table(cells, G_N_ELEMENTS(titles));
+    maxgl_table_print(table, "");
 }
 
 static void print_choice(const char *what, const Choice *choice)

@@ -44,6 +44,7 @@ gboolean maxgl_command_usage(GError **error, const char *format, ...) G_GNUC_PRI
 
 gboolean maxgl_cmd_bench(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_devices(int argc, char **argv, GError **error);
+gboolean maxgl_cmd_eval(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_synth(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_train(int argc, char **argv, GError **error);
 

@@ -10,6 +10,7 @@
 static const MaxglCommand commands[] = {
     {"bench", "time a network on a device", maxgl_cmd_bench},
     {"devices", "list OpenCL devices, and which one would be used", maxgl_cmd_devices},
+    {"eval", "measure what a network has learnt, on labelled videos", maxgl_cmd_eval},
     {"synth", "make a data set of procedural videos", maxgl_cmd_synth},
     {"train", "learn a network from videos without labels", maxgl_cmd_train},
 };

@@ -1,0 +1,280 @@
+/* maxgl-cl eval: what a network has learnt, measured on labelled videos. */
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "cli/command.h"
+#include "cli/model_path.h"
+#include "cli/table.h"
+#include "eval/evaluation.h"
+
+#include <maxgl/error.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What the command line says. */
+typedef struct {
+    char *model, *data, *train_split, *out, *name, *json;
+    char **labels, **test_splits;
+    int clips, batch, workers, seed;
+    gboolean random_init, still;
+} Arguments;
+
+static void arguments_clear(Arguments *a)
+{
+    g_free(a->model);
+    g_free(a->data);
+    g_free(a->train_split);
+    g_free(a->out);
+    g_free(a->name);
+    g_free(a->json);
+    g_strfreev(a->labels);
+    g_strfreev(a->test_splits);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arguments, arguments_clear)
+
+/* ---------------- tables ---------------- */
+
+static const char *column_of(MaxglComparison comparison)
+{
+    static const char *const titles[MAXGL_COMPARISONS] = {"trained", "random init", "still frames"};
+    return titles[comparison];
+}
+
+static void print_unseen(const MaxglEvaluation *e)
+{
+    for (guint i = 0; i < e->linear->len; i++) {
+        const MaxglLinearResult *result = g_ptr_array_index(e->linear, i);
+        if (result->scores[0].unseen > 0)
+            printf("\n  %s, %s: %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
+                   " videos are of classes without training videos, and count as errors\n",
+                   result->label, result->split, result->scores[0].unseen, result->scores[0].videos);
+    }
+}
+
+static void print_linear(const MaxglEvaluation *e)
+{
+    const char *titles[6 + MAXGL_COMPARISONS] = {"label", "split", ">videos", ">classes", ">chance"};
+    g_autoptr(GPtrArray) owned = g_ptr_array_new_with_free_func(g_free);
+    for (int i = 0; i < e->n_networks; i++) {
+        char *title = g_strconcat(">", column_of(e->networks[i].comparison), NULL);
+        g_ptr_array_add(owned, title);
+        titles[5 + i] = title;
+    }
+    g_autoptr(MaxglTable) table = maxgl_table_new(titles);
+    for (guint r = 0; r < e->linear->len; r++) {
+        const MaxglLinearResult *result = g_ptr_array_index(e->linear, r);
+        maxgl_table_add(table, result->label);
+        maxgl_table_add(table, result->split);
+        maxgl_table_addf(table, "%" G_GSIZE_FORMAT, result->scores[0].videos);
+        maxgl_table_addf(table, "%d", result->classes);
+        maxgl_table_addf(table, "%.3f", result->chance);
+        for (int i = 0; i < e->n_networks; i++)
+            maxgl_table_addf(table, "%.3f", result->scores[i].accuracy);
+    }
+    printf("\nLinear probe, accuracy (trained on %" G_GSIZE_FORMAT " videos of \"%s\")\n\n",
+           e->networks[0].splits[0]->n, e->splits[0]);
+    maxgl_table_print(table, "  ");
+    print_unseen(e);
+}
+
+static void add_recalls(MaxglTable *table, const double *recalls)
+{
+    for (int k = 0; k < MAXGL_RETRIEVAL_KS; k++)
+        maxgl_table_addf(table, "%.3f", recalls[k]);
+}
+
+static void print_retrieval(const MaxglEvaluation *e)
+{
+    static const char *const titles[] = {"label", "split", ">queries", "network", ">R@1",
+                                         ">R@5",  ">R@10", ">R@20",    ">R@50",   NULL};
+    g_autoptr(MaxglTable) table = maxgl_table_new(titles);
+    for (guint r = 0; r < e->retrieval->len; r++) {
+        const MaxglRetrievalResult *result = g_ptr_array_index(e->retrieval, r);
+        for (int i = 0; i <= e->n_networks; i++) {
+            const gboolean first = i == 0, chance = i == e->n_networks;
+            maxgl_table_add(table, first ? result->label : "");
+            maxgl_table_add(table, first ? result->split : "");
+            if (first)
+                maxgl_table_addf(table, "%" G_GSIZE_FORMAT, result->scores[0].queries);
+            else
+                maxgl_table_add(table, "");
+            maxgl_table_add(table, chance ? "chance" : column_of(e->networks[i].comparison));
+            add_recalls(table, chance ? result->scores[0].chance : result->scores[i].recall);
+        }
+    }
+    printf("\nRetrieval, R@k by cosine similarity (gallery: %" G_GSIZE_FORMAT " videos of \"%s\")\n\n",
+           e->networks[0].splits[0]->n, e->splits[0]);
+    maxgl_table_print(table, "  ");
+}
+
+/* ---------------- JSON ---------------- */
+
+/* RUN/eval-linear.json, or eval-linear-NAME.json. */
+static gboolean write_result(const Arguments *a, const char *protocol, const char *text, GError **error)
+{
+    if (!a->out)
+        return TRUE;
+    g_autofree char *name =
+        g_strdup_printf("eval-%s%s%s.json", protocol, a->name ? "-" : "", a->name ? a->name : "");
+    g_autofree char *path = g_build_filename(a->out, name, NULL);
+    return maxgl_file_write_atomic(path, text, strlen(text), error);
+}
+
+/* The results for --json: of one protocol as they are, of both as members of one object. */
+static char *join(const char *linear, const char *retrieval)
+{
+    if (linear && retrieval)
+        return g_strdup_printf("{\n\"linear\" : %s,\n\"retrieval\" : %s\n}\n", linear, retrieval);
+    return g_strconcat(linear ? linear : retrieval, "\n", NULL);
+}
+
+static gboolean report(const MaxglEvaluation *e, const Arguments *a, GError **error)
+{
+    g_autofree char *linear = NULL, *retrieval = NULL;
+    if (e->options.linear &&
+        (!(linear = maxgl_evaluation_linear_json(e, error)) || !write_result(a, "linear", linear, error)))
+        return FALSE;
+    if (e->options.retrieval && (!(retrieval = maxgl_evaluation_retrieval_json(e, error)) ||
+                                 !write_result(a, "retrieval", retrieval, error)))
+        return FALSE;
+    if (a->out)
+        g_message("the results are in %s, for maxgl-cl report", a->out);
+    g_autofree char *both = join(linear, retrieval);
+    if (a->json && strcmp(a->json, "-") == 0) {
+        fputs(both, stdout);
+        return TRUE;
+    }
+    if (e->options.linear)
+        print_linear(e);
+    if (e->options.retrieval)
+        print_retrieval(e);
+    return !a->json || maxgl_file_write_atomic(a->json, both, strlen(both), error);
+}
+
+/* ---------------- command line ---------------- */
+
+static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
+{
+    const GOptionEntry entries[] = {
+        {"model", 'm', 0, G_OPTION_ARG_FILENAME, &a->model, "Model file, or the folder of a run", "M"},
+        {"data", 0, 0, G_OPTION_ARG_FILENAME, &a->data,
+         "Labelled videos: folder, list or synth:, with a column split", "D"},
+        {"label", 'l', 0, G_OPTION_ARG_STRING_ARRAY, &a->labels,
+         "Label column (repeatable; default: all but split and group)", "COLUMN"},
+        {"train-split", 0, 0, G_OPTION_ARG_STRING, &a->train_split,
+         "Split to train on and to retrieve from (default: train)", "NAME"},
+        {"test-split", 0, 0, G_OPTION_ARG_STRING_ARRAY, &a->test_splits,
+         "Split to test (repeatable; default: all others)", "NAME"},
+        {"clips", 0, 0, G_OPTION_ARG_INT, &a->clips, "Clips of a video, averaged (default: 10)", "N"},
+        {"random-init", 'r', 0, G_OPTION_ARG_NONE, &a->random_init,
+         "Compare with the same network before training", NULL},
+        {"still", 0, 0, G_OPTION_ARG_NONE, &a->still,
+         "Compare with the same network on clips of one repeated frame", NULL},
+        {"batch", 'b', 0, G_OPTION_ARG_INT, &a->batch, "Clips computed at once (default: about 16)", "N"},
+        {"workers", 'j', 0, G_OPTION_ARG_INT, &a->workers, "Decoding threads (default: half of the cores)",
+         "N"},
+        {"seed", 0, 0, G_OPTION_ARG_INT, &a->seed, "Of the probe's held-out fifth (default: 0)", "N"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &a->out,
+         "Folder of a run that gets the results for its report (default: M, if that is a run)", "RUN"},
+        {"name", 0, 0, G_OPTION_ARG_STRING, &a->name,
+         "Names the results in RUN (eval-PROTOCOL-NAME.json), to keep several", "NAME"},
+        {"json", 0, 0, G_OPTION_ARG_FILENAME, &a->json,
+         "Also write the results to F (-: instead of the table)", "F"},
+        {NULL},
+    };
+    const MaxglCommandHelp help = {
+        .arguments = "linear|retrieval…",
+        .summary =
+            "Measures what a network has learnt, on labelled videos and without changing it. A video's\n"
+            "feature vector is the mean over clips spread evenly over it, seen at the centre.\n"
+            "  linear     accuracy of a linear classifier trained on the vectors of the training videos\n"
+            "  retrieval  R@k: is one of the k training videos nearest to a test video of its class?\n"
+            "Both can be asked for at once, which costs hardly more than one.",
+        .entries = entries,
+        .examples = "  maxgl-cl eval linear --model runs/demo --data videos/list.csv --random-init\n"
+                    "  maxgl-cl eval linear retrieval -m runs/demo --data synth: --label motion --still\n"
+                    "  maxgl-cl eval retrieval -m r3d.safetensors --data UCF101/split1.csv --json ucf.json",
+        .more =
+            "The linear classifier is L2-regularised logistic regression, one class against the rest, on\n"
+            "standardised features; its strength is chosen on a held-out fifth of the training videos.\n"
+            "Chance is 1/classes for linear, and for retrieval what neighbours drawn by lot would give.\n"
+            "--random-init draws the weights from the seed that training began with, and lets batch norm's\n"
+            "statistics adapt to the training videos.",
+        .min_arguments = 1,
+        .max_arguments = 2,
+    };
+    return maxgl_command_parse(&help, argc, argv, error);
+}
+
+static gboolean check(const Arguments *a, GError **error)
+{
+    if (!a->model)
+        return maxgl_command_usage(error, "--model is missing");
+    if (!a->data)
+        return maxgl_command_usage(error, "--data is missing");
+    if (a->clips < 1 || a->clips > MAXGL_FEATURES_MAX_CLIPS)
+        return maxgl_command_usage(error, "--clips=%d is out of range; allowed: 1 … %d", a->clips,
+                                   MAXGL_FEATURES_MAX_CLIPS);
+    if (a->batch < 0 || a->batch > 4096)
+        return maxgl_command_usage(error, "--batch=%d is out of range; allowed: 1 … 4096, 0 = automatic",
+                                   a->batch);
+    if (a->workers < 0 || a->workers > 1024)
+        return maxgl_command_usage(error, "--workers=%d is out of range; allowed: 0 … 1024", a->workers);
+    if (a->seed < 0)
+        return maxgl_command_usage(error, "--seed=%d is out of range; at least 0", a->seed);
+    if (a->name && (!a->name[0] || strchr(a->name, G_DIR_SEPARATOR)))
+        return maxgl_command_usage(error, "--name=%s cannot be a part of a file's name", a->name);
+    return TRUE;
+}
+
+static gboolean parse_protocols(int argc, char **argv, MaxglEvaluationOptions *options, GError **error)
+{
+    for (int i = 1; i < argc; i++) {
+        gboolean *protocol = strcmp(argv[i], "linear") == 0      ? &options->linear
+                             : strcmp(argv[i], "retrieval") == 0 ? &options->retrieval
+                                                                 : NULL;
+        if (!protocol)
+            return maxgl_command_usage(error, "no protocol \"%s\"; there are: linear, retrieval", argv[i]);
+        *protocol = TRUE;
+    }
+    return TRUE;
+}
+
+/* Where the results go must be writable before hours are spent on them. */
+static gboolean check_outputs(Arguments *a, GError **error)
+{
+    if (!a->out && maxgl_is_run_folder(a->model))
+        a->out = g_strdup(a->model);
+    if (a->out && !maxgl_dir_ensure(a->out, error))
+        return FALSE;
+    if (!a->json || strcmp(a->json, "-") == 0)
+        return TRUE;
+    g_autoptr(MaxglFile) file = maxgl_file_create(a->json, error);
+    return file != NULL;
+}
+
+gboolean maxgl_cmd_eval(int argc, char **argv, GError **error)
+{
+    g_auto(Arguments) a = {.clips = 10};
+    MaxglEvaluationOptions options = {0};
+    if (!parse(&argc, &argv, &a, error) || !check(&a, error) ||
+        !parse_protocols(argc, argv, &options, error) || !check_outputs(&a, error))
+        return FALSE;
+    g_autofree char *model = maxgl_model_path(a.model, error);
+    if (!model)
+        return FALSE;
+    options.model = model;
+    options.device = maxgl_command_device();
+    options.data = a.data;
+    options.labels = (const char *const *)a.labels;
+    options.train_split = a.train_split ? a.train_split : "train";
+    options.test_splits = (const char *const *)a.test_splits;
+    options.clips = a.clips;
+    options.batch = a.batch;
+    options.workers = a.workers;
+    options.seed = (guint64)a.seed;
+    options.random_init = a.random_init;
+    options.still = a.still;
+    maxgl_interrupt_install();
+    g_autoptr(MaxglEvaluation) evaluation = maxgl_evaluation_run(&options, error);
+    return evaluation && report(evaluation, &a, error);
+}
