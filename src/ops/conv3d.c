@@ -118,9 +118,9 @@ static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv
     const char *name = maxgl_tuning_string(context->tuning, "conv3d", shape, pass_names[pass], any);
     const MaxglConv3dAlgorithm *other = NULL;
     for (const MaxglConv3dAlgorithm *const *a = algorithms; *a; a++) {
-        if (!(*a)->supports(conv, pass, context->info))
+        if (!(*a)->supports(conv, pass, context->info) || (conv->exact && (*a)->rounds_more))
             continue;
-        if (g_str_equal((*a)->name, name))
+        if (g_str_equal((*a)->name, name) && (!(*a)->worthwhile || (*a)->worthwhile(context, conv, pass)))
             return *a;
         other = *a;
     }
@@ -153,6 +153,34 @@ gboolean maxgl_conv3d_forward(MaxglSequence *sequence, const MaxglConv3d *conv, 
         return FALSE;
     return choose(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_FORWARD)
         ->forward(sequence, conv, x, weights, y, epilogue ? epilogue : &none, workspace, error);
+}
+
+gsize maxgl_conv3d_prepared_bytes(MaxglContext *context, const MaxglConv3d *conv)
+{
+    const MaxglConv3dAlgorithm *algorithm = choose(context, conv, MAXGL_CONV3D_FORWARD);
+    return algorithm->prepared_bytes ? algorithm->prepared_bytes(context, conv) : 0;
+}
+
+gboolean maxgl_conv3d_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights,
+                              cl_mem prepared, GError **error)
+{
+    const MaxglConv3dAlgorithm *algorithm =
+        choose(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_FORWARD);
+    g_return_val_if_fail(algorithm->prepare, FALSE);
+    return maxgl_conv3d_validate(conv, error) && algorithm->prepare(sequence, conv, weights, prepared, error);
+}
+
+gboolean maxgl_conv3d_forward_prepared(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x,
+                                       cl_mem prepared, cl_mem y, const MaxglConv3dEpilogue *epilogue,
+                                       cl_mem workspace, GError **error)
+{
+    const MaxglConv3dAlgorithm *algorithm =
+        choose(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_FORWARD);
+    const MaxglConv3dEpilogue none = {0};
+    g_return_val_if_fail(algorithm->forward_prepared, FALSE);
+    return maxgl_conv3d_validate(conv, error) &&
+           algorithm->forward_prepared(sequence, conv, x, prepared, y, epilogue ? epilogue : &none, workspace,
+                                       error);
 }
 
 gboolean maxgl_conv3d_backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem dy,

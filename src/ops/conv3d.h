@@ -20,6 +20,7 @@ typedef struct {
     int kernel[3];    /**< taps, at least 1 */
     int stride[3];    /**< at least 1 */
     int pad[3];       /**< zeros on either side, 0 … kernel−1 */
+    gboolean exact;   /**< use no algorithm whose rounding errors exceed direct summation's (Winograd's do) */
 } MaxglConv3d;
 
 /** Shape of y: ⌊(size + 2·pad − kernel)/stride⌋ + 1 in each direction. */
@@ -57,6 +58,20 @@ typedef struct {
 gboolean maxgl_conv3d_forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights,
                               cl_mem y, const MaxglConv3dEpilogue *epilogue, cl_mem workspace,
                               GError **error);
+
+/** Bytes of the weights in the form that the forward pass's algorithm works with; 0 if that is the layout
+ * above. */
+gsize maxgl_conv3d_prepared_bytes(MaxglContext *context, const MaxglConv3d *conv);
+
+/** Appends bringing @weights into that form, for weights that stay the same over many runs. @prepared has the
+ * bytes asked for, at least 1. */
+gboolean maxgl_conv3d_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights,
+                              cl_mem prepared, GError **error);
+
+/** maxgl_conv3d_forward() with what maxgl_conv3d_prepare() made. */
+gboolean maxgl_conv3d_forward_prepared(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x,
+                                       cl_mem prepared, cl_mem y, const MaxglConv3dEpilogue *epilogue,
+                                       cl_mem workspace, GError **error);
 
 /** Appends dx = Σ w·dy (gather form, no atomics), or dx += it when @accumulate. */
 gboolean maxgl_conv3d_backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem dy,

@@ -11,11 +11,21 @@ typedef enum {
     MAXGL_CONV3D_BACKWARD_WEIGHTS,
 } MaxglConv3dPass;
 
-/** One algorithm; the functions are those of conv3d.h. */
+/** One algorithm; the functions are those of conv3d.h. Some may be NULL. */
 typedef struct {
     const char
         *name; /**< in the tuning database: kernel "conv3d", parameter "forward", "backward_data" or … */
     gboolean (*supports)(const MaxglConv3d *conv, MaxglConv3dPass pass, const MaxglDeviceInfo *device);
+    gboolean rounds_more; /**< its rounding errors exceed direct summation's: not used where conv->exact */
+    /** Whether the case is of a size for which it is the faster one; NULL: always. */
+    gboolean (*worthwhile)(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass);
+    /** Weights made ready beforehand; all NULL where forward() takes them as they are. */
+    gsize (*prepared_bytes)(MaxglContext *context, const MaxglConv3d *conv);
+    gboolean (*prepare)(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights, cl_mem prepared,
+                        GError **error);
+    gboolean (*forward_prepared)(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem prepared,
+                                 cl_mem y, const MaxglConv3dEpilogue *epilogue, cl_mem workspace,
+                                 GError **error);
     gsize (*workspace)(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass);
     gboolean (*forward)(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
                         const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error);

@@ -160,6 +160,28 @@ static gboolean add_chunk(MaxglSequence *sequence, const MaxglConv3d *conv, cons
                               plan->n_tiles, tiles);
 }
 
+static char *program_options(const MaxglConv3d *conv, const Plan *plan)
+{
+    return g_strdup_printf("-DBI=%d -DBO=%d -DKU=%d -DRW=%d -DTB=%d", conv->input.block, conv->out_block,
+                           plan->ku, plan->rw, plan->tb);
+}
+
+/* Everything but the weights: @u holds them transformed; V lies in the workspace at @offset. */
+static gboolean add_products(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan, cl_mem x,
+                             cl_mem u, cl_mem y, const MaxglConv3dEpilogue *epilogue, gboolean accumulate,
+                             cl_mem workspace, gsize offset, GError **error)
+{
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    g_autofree char *options = program_options(conv, plan);
+    cl_mem v = maxgl_buffer_window(context, workspace, offset, plan->v_floats * sizeof(float), error);
+    gboolean ok = v != NULL;
+    for (int chunk = 0; ok && chunk < plan->n_chunks; chunk++)
+        ok = add_chunk(sequence, conv, plan, chunk, options, x, u, v, y, epilogue, accumulate, error);
+    if (v)
+        clReleaseMemObject(v);
+    return ok;
+}
+
 static gboolean add_pass(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
                          const MaxglConv3dEpilogue *epilogue, gboolean accumulate, cl_mem workspace,
                          GError **error)
@@ -167,20 +189,51 @@ static gboolean add_pass(MaxglSequence *sequence, const MaxglConv3d *conv, cl_me
     MaxglContext *context = maxgl_sequence_context(sequence);
     const Plan plan = make_plan(context, conv);
     const gsize u_bytes = plan.u_floats * sizeof(float);
-    g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d -DKU=%d -DRW=%d -DTB=%d", conv->input.block,
-                                               conv->out_block, plan.ku, plan.rw, plan.tb);
+    g_autofree char *options = program_options(conv, &plan);
     cl_mem u = maxgl_buffer_window(context, workspace, 0, u_bytes, error);
-    cl_mem v = u ? maxgl_buffer_window(context, workspace, aligned(context, u_bytes),
-                                       plan.v_floats * sizeof(float), error)
-                 : NULL;
-    gboolean ok = v && add_weights(sequence, conv, options, weights, u, error);
-    for (int chunk = 0; ok && chunk < plan.n_chunks; chunk++)
-        ok = add_chunk(sequence, conv, &plan, chunk, options, x, u, v, y, epilogue, accumulate, error);
-    if (u)
-        clReleaseMemObject(u);
-    if (v)
-        clReleaseMemObject(v);
+    if (!u)
+        return FALSE;
+    const gboolean ok = add_weights(sequence, conv, options, weights, u, error) &&
+                        add_products(sequence, conv, &plan, x, u, y, epilogue, accumulate, workspace,
+                                     aligned(context, u_bytes), error);
+    clReleaseMemObject(u);
     return ok;
+}
+
+/* A tile's work must outweigh the transforms, and a frequency's products its weights (four times as many as
+ * the plain ones). */
+static gboolean worthwhile(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    const MaxglConv3d back = transposed(conv);
+    const Plan plan = make_plan(context, pass == MAXGL_CONV3D_FORWARD ? conv : &back);
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    g_autofree char *shape = maxgl_conv3d_shape_class(conv);
+    const int pixels = out.n * out.t * out.h * out.w;
+    return MIN(conv->input.c, conv->out_channels) >= tuned(context, shape, "least_channels", 32) &&
+           plan.n_tiles * out.t >= tuned(context, shape, "least_tiles", 64) &&
+           pixels * 100 >=
+               plan.n_tiles * out.t * OUTPUTS * OUTPUTS * tuned(context, shape, "least_filled_percent", 50);
+}
+
+static gsize prepared_bytes(MaxglContext *context, const MaxglConv3d *conv)
+{
+    return make_plan(context, conv).u_floats * sizeof(float);
+}
+
+static gboolean prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights, cl_mem prepared,
+                        GError **error)
+{
+    const Plan plan = make_plan(maxgl_sequence_context(sequence), conv);
+    g_autofree char *options = program_options(conv, &plan);
+    return add_weights(sequence, conv, options, weights, prepared, error);
+}
+
+static gboolean forward_prepared(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem prepared,
+                                 cl_mem y, const MaxglConv3dEpilogue *epilogue, cl_mem workspace,
+                                 GError **error)
+{
+    const Plan plan = make_plan(maxgl_sequence_context(sequence), conv);
+    return add_products(sequence, conv, &plan, x, prepared, y, epilogue, FALSE, workspace, 0, error);
 }
 
 static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
@@ -213,6 +266,11 @@ static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, 
 const MaxglConv3dAlgorithm maxgl_conv3d_winograd = {
     .name = "winograd",
     .supports = supports,
+    .rounds_more = TRUE,
+    .worthwhile = worthwhile,
+    .prepared_bytes = prepared_bytes,
+    .prepare = prepare,
+    .forward_prepared = forward_prepared,
     .workspace = workspace_bytes,
     .forward = forward,
     .backward_data = backward_data,
