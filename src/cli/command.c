@@ -1,8 +1,10 @@
 #include "cli/command.h"
 
 #include "base/log.h"
+#include "base/nearest.h"
 
 #include <maxgl/error.h>
+#include <string.h>
 
 static char *device;
 static gboolean verbose;
@@ -65,4 +67,57 @@ gboolean maxgl_command_parse(const MaxglCommandHelp *help, int *argc, char ***ar
     if (help->max_arguments >= 0 && arguments > help->max_arguments)
         return maxgl_command_usage(error, "\"%s\" was not expected", (*argv)[help->max_arguments + 1]);
     return TRUE;
+}
+
+const MaxglCommand *maxgl_command_find(const MaxglCommand *commands, const char *what, const char *name,
+                                       GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    for (const MaxglCommand *command = commands; command->name; command++) {
+        if (strcmp(command->name, name) == 0)
+            return command;
+        g_ptr_array_add(names, (char *)command->name);
+    }
+    g_ptr_array_add(names, NULL);
+    const char *nearest = maxgl_text_nearest(name, (const char *const *)names->pdata);
+    g_autofree char *all = g_strjoinv(", ", (char **)names->pdata);
+    if (nearest)
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "no %s \"%s\"; did you mean %s?", what, name,
+                    nearest);
+    else
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "no %s \"%s\"; there are: %s", what, name, all);
+    return NULL;
+}
+
+/* --help, or the reason why there is no verb. */
+static gboolean parse_without_verb(const MaxglCommand *verbs, const char *summary, int argc, char **argv,
+                                   GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (const MaxglCommand *verb = verbs; verb->name; verb++) {
+        g_string_append_printf(text, "  %-9s  %s\n", verb->name, verb->summary);
+        g_string_append_printf(names, "%s%s", names->len ? "|" : "", verb->name);
+    }
+    g_string_append_printf(text, "\nmaxgl-cl %s %s --help tells more of each, with examples.", argv[0],
+                           names->str);
+    g_string_append(names, " …");
+    const MaxglCommandHelp help = {
+        .arguments = names->str, .summary = summary, .more = text->str, .min_arguments = 1};
+    return maxgl_command_parse(&help, &argc, &argv, error);
+}
+
+gboolean maxgl_command_run_verb(const MaxglCommand *verbs, const char *summary, int argc, char **argv,
+                                GError **error)
+{
+    if (argc < 2 || argv[1][0] == '-')
+        return parse_without_verb(verbs, summary, argc, argv, error);
+    g_autofree char *what = g_strdup_printf("subcommand of %s", argv[0]);
+    const MaxglCommand *verb = maxgl_command_find(verbs, what, argv[1], error);
+    if (!verb)
+        return FALSE;
+    g_autofree char *name = g_strdup_printf("%s %s", argv[0], argv[1]);
+    g_autofree char **rest = g_memdup2(argv + 1, (gsize)argc * sizeof *argv); /* with the NULL at the end */
+    rest[0] = name;
+    return verb->run(argc - 1, rest, error);
 }

@@ -42,9 +42,23 @@ const char *maxgl_command_device(void);
  * judge. */
 gboolean maxgl_command_usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/** The command called @name among @commands (ended by one without a name); NULL with MAXGL_ERROR_USAGE naming
+ * the nearest or all. @what: "subcommand". */
+const MaxglCommand *maxgl_command_find(const MaxglCommand *commands, const char *what, const char *name,
+                                       GError **error);
+
+/**
+ * Runs a subcommand that is several: `maxgl-cl model info …`. argv[0] is its name, argv[1] one of @verbs
+ * (ended by one without a name), which gets "model info" as its argv[0]. @summary and the verbs are what
+ * --help tells.
+ */
+gboolean maxgl_command_run_verb(const MaxglCommand *verbs, const char *summary, int argc, char **argv,
+                                GError **error);
+
 gboolean maxgl_cmd_bench(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_devices(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_eval(int argc, char **argv, GError **error);
+gboolean maxgl_cmd_model(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_synth(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_train(int argc, char **argv, GError **error);
 

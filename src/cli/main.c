@@ -1,6 +1,5 @@
 /* maxgl-cl: finds the subcommand and turns its error into a message and an exit code. */
 #include "base/log.h"
-#include "base/nearest.h"
 #include "cli/command.h"
 
 #include <maxgl/error.h>
@@ -11,40 +10,17 @@ static const MaxglCommand commands[] = {
     {"bench", "time a network on a device", maxgl_cmd_bench},
     {"devices", "list OpenCL devices, and which one would be used", maxgl_cmd_devices},
     {"eval", "measure what a network has learnt, on labelled videos", maxgl_cmd_eval},
+    {"model", "show or convert a network", maxgl_cmd_model},
     {"synth", "make a data set of procedural videos", maxgl_cmd_synth},
     {"train", "learn a network from videos without labels", maxgl_cmd_train},
+    {NULL},
 };
-
-static const MaxglCommand *find(const char *name)
-{
-    for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
-    return NULL;
-}
-
-static void set_unknown(const char *name, GError **error)
-{
-    const char *names[G_N_ELEMENTS(commands) + 2];
-    guint n = 0;
-    for (; n < G_N_ELEMENTS(commands); n++)
-        names[n] = commands[n].name;
-    names[n] = "help";
-    names[n + 1] = NULL;
-    const char *nearest = maxgl_text_nearest(name, names);
-    g_autofree char *all = g_strjoinv(", ", (char **)names);
-    if (nearest)
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "no subcommand \"%s\"; did you mean %s?", name,
-                    nearest);
-    else
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "no subcommand \"%s\"; there are: %s", name, all);
-}
 
 static char *overview(void)
 {
     GString *text = g_string_new("Subcommands:\n");
-    for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
-        g_string_append_printf(text, "  %-9s  %s\n", commands[i].name, commands[i].summary);
+    for (const MaxglCommand *command = commands; command->name; command++)
+        g_string_append_printf(text, "  %-9s  %s\n", command->name, command->summary);
     g_string_append(text,
                     "\n"
                     "maxgl-cl SUBCOMMAND --help tells more of each, with examples.\n"
@@ -94,11 +70,9 @@ static gboolean run(int argc, char **argv, GError **error)
         return help;
     }
     const char *name = argv[help ? 2 : 1];
-    const MaxglCommand *command = find(name);
-    if (!command) {
-        set_unknown(name, error);
+    const MaxglCommand *command = maxgl_command_find(commands, "subcommand", name, error);
+    if (!command)
         return FALSE;
-    }
     char *for_help[] = {argv[help ? 2 : 1], (char *)"--help", NULL};
     return help ? command->run(2, for_help, error) : command->run(argc - 1, argv + 1, error);
 }

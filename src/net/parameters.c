@@ -148,18 +148,21 @@ static void declare_conv(MaxglParameters *parameters, const MaxglResnet *resnet,
     maxgl_parameters_add_conv3d(parameters, name, &conv, (MaxglInit){MAXGL_INIT_NORMAL, sqrt(2.0 / fan_out)});
 }
 
-/* torchvision draws fc from a normal distribution; hara and VCOP leave PyTorch's default of Linear. */
+MaxglInit maxgl_fc_init(const MaxglResnet *resnet, gboolean weights)
+{
+    if (resnet->spec.family != MAXGL_FAMILY_TORCHVISION)
+        return (MaxglInit){MAXGL_INIT_UNIFORM, 1 / sqrt(maxgl_resnet_features(resnet))};
+    return weights ? (MaxglInit){MAXGL_INIT_NORMAL, 0.01} : (MaxglInit){MAXGL_INIT_CONSTANT, 0};
+}
+
 static void declare_linear(MaxglParameters *parameters, const MaxglResnet *resnet, const MaxglLayer *layer)
 {
     const int in = resnet->tensors[layer->input].map.c, out = resnet->tensors[layer->output].map.c;
-    const gboolean torchvision = resnet->spec.family == MAXGL_FAMILY_TORCHVISION;
     g_autofree char *weight = g_strdup_printf("%s.weight", layer->name);
     g_autofree char *bias = g_strdup_printf("%s.bias", layer->name);
-    const MaxglInit uniform = {MAXGL_INIT_UNIFORM, 1 / sqrt(in)};
-    maxgl_parameters_add_linear(parameters, weight, in, out,
-                                torchvision ? (MaxglInit){MAXGL_INIT_NORMAL, 0.01} : uniform);
+    maxgl_parameters_add_linear(parameters, weight, in, out, maxgl_fc_init(resnet, TRUE));
     maxgl_parameters_add_vector(parameters, bias, out, MAXGL_PARAMETER_UNDECAYED,
-                                torchvision ? (MaxglInit){MAXGL_INIT_CONSTANT, 0} : uniform);
+                                maxgl_fc_init(resnet, FALSE));
 }
 
 void maxgl_resnet_declare(const MaxglResnet *resnet, MaxglParameters *parameters)
@@ -269,18 +272,23 @@ static guint64 name_hash(const char *name)
     return (hash ^ hash >> 56) & ((G_GUINT64_CONSTANT(1) << 56) - 1);
 }
 
+void maxgl_parameter_draw(MaxglInit init, guint64 seed, const char *name, gint64 count, float *out)
+{
+    const float value = (float)init.value;
+    MaxglRandom random;
+    maxgl_random_init(&random, seed, MAXGL_RANDOM_WEIGHTS, 0, name_hash(name));
+    for (gint64 i = 0; i < count; i++)
+        out[i] = init.kind == MAXGL_INIT_NORMAL    ? maxgl_random_normal(&random) * value
+                 : init.kind == MAXGL_INIT_UNIFORM ? maxgl_random_range(&random, -value, value)
+                                                   : value;
+}
+
 gboolean maxgl_parameters_initialise(MaxglParameters *parameters, guint64 seed, GError **error)
 {
     for (guint i = 0; i < parameters->entries->len; i++) {
         const MaxglParameter *p = g_ptr_array_index(parameters->entries, i);
-        const float value = (float)p->init.value;
         g_autofree float *plain = g_new(float, p->count);
-        MaxglRandom random;
-        maxgl_random_init(&random, seed, MAXGL_RANDOM_WEIGHTS, 0, name_hash(p->name));
-        for (gint64 j = 0; j < p->count; j++)
-            plain[j] = p->init.kind == MAXGL_INIT_NORMAL    ? maxgl_random_normal(&random) * value
-                       : p->init.kind == MAXGL_INIT_UNIFORM ? maxgl_random_range(&random, -value, value)
-                                                            : value;
+        maxgl_parameter_draw(p->init, seed, p->name, p->count, plain);
         if (!maxgl_parameters_write(parameters, i, plain, error))
             return FALSE;
     }

@@ -80,6 +80,14 @@ gboolean maxgl_parameters_allocate(MaxglParameters *parameters, gboolean gradien
  * device. */
 gboolean maxgl_parameters_initialise(MaxglParameters *parameters, guint64 seed, GError **error);
 
+/** What maxgl_parameters_initialise() gives the @count elements of a parameter called @name. Needs no device.
+ */
+void maxgl_parameter_draw(MaxglInit init, guint64 seed, const char *name, gint64 count, float *out);
+
+/** How fc's weights, or its biases, start: torchvision draws them from a normal distribution and zero, hara
+ * and VCOP leave PyTorch's default of Linear. */
+MaxglInit maxgl_fc_init(const MaxglResnet *resnet, gboolean weights);
+
 guint maxgl_parameters_count(const MaxglParameters *parameters);
 const MaxglParameter *maxgl_parameters_get(const MaxglParameters *parameters, guint index);
 /** Index of @name, −1 if there is none. */

@@ -260,27 +260,40 @@ int maxgl_resnet_features(const MaxglResnet *resnet)
     return resnet->tensors[maxgl_resnet_tap(resnet, "pool")].map.c;
 }
 
-/* Numbers in a convolution's or linear layer's weights. */
-static gint64 weights_of(const MaxglResnet *resnet, const MaxglLayer *layer)
+int maxgl_layer_tensors(const MaxglResnet *resnet, int index, MaxglLayerTensor tensors[MAXGL_LAYER_TENSORS])
 {
-    return (gint64)resnet->tensors[layer->input].map.c * resnet->tensors[layer->output].map.c *
-           layer->kernel[0] * layer->kernel[1] * layer->kernel[2];
+    static const char *const statistics[] = {"weight", "bias", "running_mean", "running_var"};
+    const MaxglLayer *l = &resnet->layers[index];
+    const int in = resnet->tensors[l->input].map.c, out = resnet->tensors[l->output].map.c;
+    switch (l->kind) {
+    case MAXGL_LAYER_CONV3D:
+        tensors[0] =
+            (MaxglLayerTensor){"weight", 5, {out, in, l->kernel[0], l->kernel[1], l->kernel[2]}, TRUE};
+        return 1;
+    case MAXGL_LAYER_LINEAR:
+        tensors[0] = (MaxglLayerTensor){"weight", 2, {out, in}, TRUE};
+        tensors[1] = (MaxglLayerTensor){"bias", 1, {out}, TRUE};
+        return 2;
+    case MAXGL_LAYER_BATCH_NORM:
+        for (int i = 0; i < 4; i++)
+            tensors[i] = (MaxglLayerTensor){statistics[i], 1, {out}, i < 2};
+        return 4;
+    default:
+        return 0;
+    }
 }
 
 gint64 maxgl_layer_parameters(const MaxglResnet *resnet, int index)
 {
-    const MaxglLayer *layer = &resnet->layers[index];
-    const gint64 channels = resnet->tensors[layer->output].map.c;
-    switch (layer->kind) {
-    case MAXGL_LAYER_CONV3D:
-        return weights_of(resnet, layer);
-    case MAXGL_LAYER_LINEAR:
-        return weights_of(resnet, layer) + channels;
-    case MAXGL_LAYER_BATCH_NORM:
-        return 2 * channels;
-    default:
-        return 0;
+    MaxglLayerTensor tensors[MAXGL_LAYER_TENSORS];
+    gint64 sum = 0;
+    for (int i = maxgl_layer_tensors(resnet, index, tensors) - 1; i >= 0; i--) {
+        gint64 count = tensors[i].learnt;
+        for (int d = 0; d < tensors[i].rank; d++)
+            count *= tensors[i].shape[d];
+        sum += count;
     }
+    return sum;
 }
 
 gint64 maxgl_resnet_parameters(const MaxglResnet *resnet)
@@ -296,8 +309,9 @@ double maxgl_layer_macs(const MaxglResnet *resnet, int index)
     const MaxglLayer *layer = &resnet->layers[index];
     if (layer->kind != MAXGL_LAYER_CONV3D && layer->kind != MAXGL_LAYER_LINEAR)
         return 0;
-    const MaxglMap out = resnet->tensors[layer->output].map;
-    return (double)weights_of(resnet, layer) * out.t * out.h * out.w;
+    const MaxglMap in = resnet->tensors[layer->input].map, out = resnet->tensors[layer->output].map;
+    const double taps = (double)layer->kernel[0] * layer->kernel[1] * layer->kernel[2];
+    return taps * in.c * out.c * out.t * out.h * out.w;
 }
 
 double maxgl_resnet_macs(const MaxglResnet *resnet)
@@ -316,7 +330,7 @@ static void append_padded(GString *line, const char *text, glong columns)
         g_string_append_c(line, ' ');
 }
 
-static char *layer_text(const MaxglLayer *l)
+char *maxgl_layer_text(const MaxglLayer *l)
 {
     switch (l->kind) {
     case MAXGL_LAYER_CONV3D:
@@ -342,26 +356,36 @@ static char *layer_text(const MaxglLayer *l)
     return NULL;
 }
 
+/* The last two columns of a row and its end; nothing for what has none. */
+static void append_numbers(GString *table, gint64 parameters, double macs)
+{
+    if (parameters)
+        g_string_append_printf(table, "%12" G_GINT64_FORMAT, parameters);
+    if (macs > 0)
+        g_string_append_printf(table, " %10.4f", macs * 1e-9);
+    while (table->str[table->len - 1] == ' ')
+        g_string_truncate(table, table->len - 1);
+    g_string_append_c(table, '\n');
+}
+
 char *maxgl_resnet_table(const MaxglResnet *resnet)
 {
     GString *table = g_string_new(NULL);
     append_padded(table, "layer", 26);
     append_padded(table, "what", 34);
     append_padded(table, "output", 18);
-    g_string_append_printf(table, "%12s %11s\n", "parameters", "MMAC/clip");
+    g_string_append_printf(table, "%12s %10s\n", "parameters", "GMAC/clip");
     for (int i = 0; i < resnet->n_layers; i++) {
         const MaxglLayer *layer = &resnet->layers[i];
         const MaxglMap m = resnet->tensors[layer->output].map;
-        g_autofree char *what = layer_text(layer);
+        g_autofree char *what = maxgl_layer_text(layer);
         g_autofree char *map = g_strdup_printf("%d×%d×%d×%d", m.c, m.t, m.h, m.w);
         append_padded(table, layer->name, 26);
         append_padded(table, what, 34);
         append_padded(table, map, 18);
-        g_string_append_printf(table, "%12" G_GINT64_FORMAT " %11.2f\n", maxgl_layer_parameters(resnet, i),
-                               maxgl_layer_macs(resnet, i) * 1e-6);
+        append_numbers(table, maxgl_layer_parameters(resnet, i), maxgl_layer_macs(resnet, i));
     }
     append_padded(table, "sum", 78);
-    g_string_append_printf(table, "%12" G_GINT64_FORMAT " %11.2f\n", maxgl_resnet_parameters(resnet),
-                           maxgl_resnet_macs(resnet) * 1e-6);
+    append_numbers(table, maxgl_resnet_parameters(resnet), maxgl_resnet_macs(resnet));
     return g_string_free(table, FALSE);
 }

@@ -121,12 +121,27 @@ int maxgl_resnet_features(const MaxglResnet *resnet);
 gint64 maxgl_layer_parameters(const MaxglResnet *resnet, int layer);
 gint64 maxgl_resnet_parameters(const MaxglResnet *resnet);
 
+/** One tensor of a layer; in a file it is called PREFIX.WHAT. */
+typedef struct {
+    const char *what; /**< "weight", "bias", "running_mean", "running_var" */
+    int rank;
+    gint64 shape[5]; /**< in PyTorch's order */
+    gboolean learnt; /**< not a running statistic */
+} MaxglLayerTensor;
+#define MAXGL_LAYER_TENSORS 4
+
+/** Describes the tensors of a layer. Returns: how many it has, 0 for a layer that learns nothing. */
+int maxgl_layer_tensors(const MaxglResnet *resnet, int layer, MaxglLayerTensor tensors[MAXGL_LAYER_TENSORS]);
+
 /** Multiply-adds for one clip by the direct method: convolutions and fc. */
 double maxgl_layer_macs(const MaxglResnet *resnet, int layer);
 double maxgl_resnet_macs(const MaxglResnet *resnet);
 
-/** A table for people: layer, kernel, output map, parameters, million multiply-adds, and the sums; caller
- * frees. */
+/** "convolution 3×3×3 /2,2,2": what a layer does; caller frees. */
+char *maxgl_layer_text(const MaxglLayer *layer);
+
+/** A table for people: layer, kernel, output map, parameters, multiply-adds by the billion, and the sums;
+ * caller frees. */
 char *maxgl_resnet_table(const MaxglResnet *resnet);
 
 #endif
