@@ -9,7 +9,8 @@ typedef struct {
     MaxglNetworkMode
         mode; /**< inference: the forward pass; training: forward, loss, backward, SGD with momentum */
     int batch;
-    int repeats; /**< timed runs, at least 1; one more runs first and is not counted */
+    gboolean exact; /**< see MaxglNetworkOptions */
+    int repeats;    /**< timed runs, at least 1; one more runs first and is not counted */
 } MaxglNetworkBench;
 
 /** What came out; freed with maxgl_network_bench_clear(). */

@@ -12,6 +12,7 @@
 typedef struct {
     char *net, *clip, *pass, *json;
     int batch, classes, repeats;
+    gboolean exact;
 } Options;
 
 typedef struct {
@@ -68,6 +69,7 @@ static gboolean write_json(const Options *o, const MaxglContext *context, const 
     add_string(b, "net", o->net);
     add_string(b, "clip", o->clip);
     add_string(b, "pass", o->pass);
+    add_string(b, "algorithms", o->exact ? "exact" : "fast");
     add_number(b, "batch", o->batch);
     add_number(b, "n", o->repeats);
     add_number(b, "median_s", s->median);
@@ -127,14 +129,15 @@ static gboolean run(const Options *o, GError **error)
     const gboolean training = g_str_equal(o->pass, "training");
     const MaxglNetworkBench bench = {.mode = training ? MAXGL_NETWORK_TRAINING : MAXGL_NETWORK_INFERENCE,
                                      .batch = o->batch,
-                                     .repeats = o->repeats};
+                                     .repeats = o->repeats,
+                                     .exact = o->exact};
     MaxglNetworkTimes times = {0};
     gboolean ok = maxgl_network_bench(context, resnet, &bench, &times, error);
     if (ok) {
         const Summary s = summarise(times.seconds, o->repeats);
         printf("%s (%s)\n", context->info->name, context->reason);
-        printf("%s, %d clips of %s, %s, %d runs\n", o->net, o->batch, o->clip,
-               training ? "training step" : "inference", o->repeats);
+        printf("%s, %d clips of %s, %s, %s algorithms, %d runs\n", o->net, o->batch, o->clip,
+               training ? "training step" : "inference", o->exact ? "exact" : "fast", o->repeats);
         printf("  median %.1f ms, fastest %.1f ms, 90th percentile %.1f ms\n", s.median * 1e3, s.min * 1e3,
                s.p90 * 1e3);
         printf("  %.2f clips/s, %.1f GFLOP/s by the direct count\n", o->batch / s.median,
@@ -164,6 +167,8 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
         {"classes", 0, 0, G_OPTION_ARG_INT, &o.classes, "Classes of the training step (400)", "N"},
         {"pass", 'p', 0, G_OPTION_ARG_STRING, &o.pass, "inference, or training: forward, backward and SGD",
          "PASS"},
+        {"exact", 0, 0, G_OPTION_ARG_NONE, &o.exact,
+         "No algorithm whose rounding errors exceed direct summation's", NULL},
         {"repeats", 'r', 0, G_OPTION_ARG_INT, &o.repeats, "Timed runs, after one that is not counted (5)",
          "N"},
         {"json", 0, 0, G_OPTION_ARG_FILENAME, &o.json, "Also write a record of the measurement", "FILE"},

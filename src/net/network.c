@@ -15,6 +15,7 @@ static MaxglNetwork *network_new(MaxglContext *context, const MaxglResnet *resne
     n->mode = options->mode;
     n->batch = options->batch;
     n->seed = options->seed;
+    n->exact = options->exact;
     n->resnet = maxgl_resnet_new(&resnet->spec, error);
     return n->resnet && maxgl_network_plan(n, options->outputs, error) ? g_steal_pointer(&n) : NULL;
 }

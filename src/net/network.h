@@ -20,6 +20,8 @@ typedef struct {
      * tensors keep their values until the next forward pass. Layers that no output needs are left out. */
     const char *const *outputs;
     guint64 seed; /**< of dropout's random numbers, in training */
+    gboolean
+        exact; /**< no algorithm whose rounding errors exceed direct summation's (see ops/conv3d.h); slower */
 } MaxglNetworkOptions;
 
 /**

@@ -30,6 +30,14 @@ static gboolean read_fold(const MaxglNetwork *n, int norm, float *scale, float *
     return TRUE;
 }
 
+static gboolean prepare(MaxglNetwork *n, const MaxglConv3d *conv, cl_mem weights, cl_mem prepared,
+                        GError **error)
+{
+    g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(n->context);
+    return maxgl_conv3d_prepare(sequence, conv, weights, prepared, error) &&
+           maxgl_sequence_run(sequence, error);
+}
+
 static gboolean fold(MaxglNetwork *n, int norm, GError **error)
 {
     const MaxglLayerPlan *p = &n->layers[norm];
@@ -47,8 +55,10 @@ static gboolean fold(MaxglNetwork *n, int norm, GError **error)
         weights[i] *= scale[i / per_block * block + i % block];
     cl_mem to = maxgl_memory_plan_window(n->weights_plan, (guint)p->weights);
     cl_mem to_bias = maxgl_memory_plan_window(n->weights_plan, (guint)p->bias);
-    return maxgl_buffer_write(n->context, to, 0, weights, floats * sizeof(float), error) &&
-           maxgl_buffer_write(n->context, to_bias, 0, bias, channels * sizeof(float), error);
+    cl_mem plain = p->prepared ? maxgl_memory_plan_window(n->plan, (guint)n->workspace_block) : to;
+    return maxgl_buffer_write(n->context, plain, 0, weights, floats * sizeof(float), error) &&
+           maxgl_buffer_write(n->context, to_bias, 0, bias, channels * sizeof(float), error) &&
+           (!p->prepared || prepare(n, &conv, plain, to, error));
 }
 
 gboolean maxgl_network_fold(MaxglNetwork *n, GError **error)

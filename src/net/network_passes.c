@@ -51,9 +51,12 @@ static gboolean forward_folded(MaxglNetwork *n, int norm, GError **error)
         .residual = l->residual >= 0 ? value(n, l->residual) : NULL,
         .relu = l->relu,
     };
-    return maxgl_conv3d_forward(n->forward, &conv, value(n, n->resnet->layers[p->folded].input),
-                                maxgl_memory_plan_window(n->weights_plan, (guint)p->weights),
-                                value(n, l->output), &epilogue, workspace(n), error);
+    cl_mem x = value(n, n->resnet->layers[p->folded].input), y = value(n, l->output);
+    cl_mem weights = maxgl_memory_plan_window(n->weights_plan, (guint)p->weights);
+    return p->prepared
+               ? maxgl_conv3d_forward_prepared(n->forward, &conv, x, weights, y, &epilogue, workspace(n),
+                                               error)
+               : maxgl_conv3d_forward(n->forward, &conv, x, weights, y, &epilogue, workspace(n), error);
 }
 
 static gboolean forward_conv3d(MaxglNetwork *n, int index, GError **error)

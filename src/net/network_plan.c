@@ -39,8 +39,10 @@ MaxglConv3d maxgl_network_conv3d(const MaxglNetwork *n, int layer)
 {
     const MaxglLayer *l = &n->resnet->layers[layer];
     const MaxglShape out = maxgl_network_shape(n, l->output);
-    MaxglConv3d conv = {
-        .input = maxgl_network_shape(n, l->input), .out_channels = out.c, .out_block = out.block};
+    MaxglConv3d conv = {.input = maxgl_network_shape(n, l->input),
+                        .out_channels = out.c,
+                        .out_block = out.block,
+                        .exact = n->exact};
     memcpy(conv.kernel, l->kernel, sizeof conv.kernel);
     memcpy(conv.stride, l->stride, sizeof conv.stride);
     memcpy(conv.pad, l->pad, sizeof conv.pad);
@@ -132,9 +134,10 @@ static void mark_folded(MaxglNetwork *n)
         n->layers[i].folded = producer;
         n->layers[producer].folded_into = i;
         const MaxglConv3d conv = maxgl_network_conv3d(n, producer);
-        const gsize weights = maxgl_conv3d_weight_floats(&conv);
-        n->layers[i].weights =
-            (int)maxgl_memory_plan_add(n->weights_plan, weights * sizeof(float), 0, 0, l->name);
+        const gsize prepared = maxgl_conv3d_prepared_bytes(n->context, &conv);
+        const gsize weights = prepared ? prepared : maxgl_conv3d_weight_floats(&conv) * sizeof(float);
+        n->layers[i].prepared = prepared > 0;
+        n->layers[i].weights = (int)maxgl_memory_plan_add(n->weights_plan, weights, 0, 0, l->name);
         const MaxglShape out = maxgl_network_shape(n, l->output);
         n->layers[i].bias = (int)maxgl_memory_plan_add(
             n->weights_plan, (gsize)maxgl_shape_blocks(&out) * (gsize)out.block * sizeof(float), 0, 0,
@@ -266,6 +269,10 @@ static gsize workspace_of(MaxglNetwork *n, int index)
     switch (n->resnet->layers[index].kind) {
     case MAXGL_LAYER_CONV3D: {
         const MaxglConv3d conv = maxgl_network_conv3d(n, index);
+        if (n->layers[index].folded_into >= 0 && n->layers[n->layers[index].folded_into].prepared)
+            return MAX(maxgl_conv3d_forward_prepared_workspace(context, &conv),
+                       maxgl_conv3d_weight_floats(&conv) *
+                           sizeof(float)); /* folded before they are prepared */
         bytes = maxgl_conv3d_forward_workspace(context, &conv);
         if (training)
             bytes = MAX(bytes, maxgl_conv3d_backward_weights_workspace(context, &conv));

@@ -22,6 +22,7 @@ typedef struct {
     int folded;          /**< inference: the convolution that this batch norm runs with, −1 = none */
     int kept;            /**< training: block with batch norm's statistics or max-pool's taps */
     int weights, bias;   /**< inference: folded ones, blocks of the plan of weights */
+    gboolean prepared;   /**< inference: the weights are in the form that the convolution's algorithm wants */
     gboolean accumulate; /**< backward adds to the gradient of its input … */
     gboolean accumulate_residual; /**< … and of its residual */
 } MaxglLayerPlan;
@@ -33,6 +34,7 @@ struct MaxglNetwork {
     MaxglNetworkMode mode;
     int batch;
     guint64 seed;
+    gboolean exact;
     gboolean *is_output;                           /**< by tensor */
     MaxglLayerPlan *layers;                        /**< by layer */
     int *values, *gradients;                       /**< by tensor: blocks of the plan */

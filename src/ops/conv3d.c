@@ -161,6 +161,12 @@ gsize maxgl_conv3d_prepared_bytes(MaxglContext *context, const MaxglConv3d *conv
     return algorithm->prepared_bytes ? algorithm->prepared_bytes(context, conv) : 0;
 }
 
+gsize maxgl_conv3d_forward_prepared_workspace(MaxglContext *context, const MaxglConv3d *conv)
+{
+    return choose(context, conv, MAXGL_CONV3D_FORWARD)
+        ->workspace(context, conv, MAXGL_CONV3D_FORWARD_PREPARED);
+}
+
 gboolean maxgl_conv3d_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights,
                               cl_mem prepared, GError **error)
 {

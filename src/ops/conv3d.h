@@ -68,6 +68,9 @@ gsize maxgl_conv3d_prepared_bytes(MaxglContext *context, const MaxglConv3d *conv
 gboolean maxgl_conv3d_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights,
                               cl_mem prepared, GError **error);
 
+/** Bytes of scratch memory of maxgl_conv3d_forward_prepared(). */
+gsize maxgl_conv3d_forward_prepared_workspace(MaxglContext *context, const MaxglConv3d *conv);
+
 /** maxgl_conv3d_forward() with what maxgl_conv3d_prepare() made. */
 gboolean maxgl_conv3d_forward_prepared(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x,
                                        cl_mem prepared, cl_mem y, const MaxglConv3dEpilogue *epilogue,

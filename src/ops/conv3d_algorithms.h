@@ -9,6 +9,7 @@ typedef enum {
     MAXGL_CONV3D_FORWARD,
     MAXGL_CONV3D_BACKWARD_DATA,
     MAXGL_CONV3D_BACKWARD_WEIGHTS,
+    MAXGL_CONV3D_FORWARD_PREPARED, /**< for workspace() only */
 } MaxglConv3dPass;
 
 /** One algorithm; the functions are those of conv3d.h. Some may be NULL. */

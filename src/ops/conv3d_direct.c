@@ -320,6 +320,7 @@ static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, Max
         return tile.n_splits > 1 ? weights * tile.n_splits : 0;
     }
     case MAXGL_CONV3D_FORWARD:
+    case MAXGL_CONV3D_FORWARD_PREPARED:
         break;
     }
     return 0;

@@ -92,15 +92,16 @@ static gsize aligned(MaxglContext *context, gsize bytes)
     return (bytes + align - 1) / align * align;
 }
 
-/* Workspace: U, V, and for backward data the transposed weights. */
+/* Workspace: U unless it is prepared, V, and for backward data the transposed weights. */
 static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
 {
     const MaxglConv3d back = transposed(conv);
-    const gboolean forward_pass = pass == MAXGL_CONV3D_FORWARD;
-    const Plan plan = make_plan(context, forward_pass ? conv : &back);
-    const gsize weights = forward_pass ? 0 : maxgl_conv3d_weight_floats(conv) * sizeof(float);
-    return aligned(context, plan.u_floats * sizeof(float)) + aligned(context, plan.v_floats * sizeof(float)) +
-           weights;
+    const gboolean is_back = pass == MAXGL_CONV3D_BACKWARD_DATA;
+    const Plan plan = make_plan(context, is_back ? &back : conv);
+    const gsize u =
+        pass == MAXGL_CONV3D_FORWARD_PREPARED ? 0 : aligned(context, plan.u_floats * sizeof(float));
+    const gsize turned = is_back ? maxgl_conv3d_weight_floats(conv) * sizeof(float) : 0;
+    return u + aligned(context, plan.v_floats * sizeof(float)) + turned;
 }
 
 static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, const char *options,
