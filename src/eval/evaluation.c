@@ -91,7 +91,8 @@ static const char *title_of(MaxglComparison comparison)
 static gboolean add_network(MaxglEvaluation *e, MaxglComparison comparison, const char *model, GError **error)
 {
     const MaxglEvaluationOptions *o = &e->options;
-    const int batch = o->batch > 0 ? o->batch : maxgl_features_batch(o->clips);
+    const int batch =
+        o->batch > 0 ? o->batch : maxgl_features_batch(o->clips, maxgl_dataset_size(e->dataset));
     g_autoptr(MaxglEmbedder) embedder = maxgl_embedder_open(model, o->device, batch, error);
     if (!embedder)
         return FALSE;

@@ -4,12 +4,14 @@
 
 #include <math.h>
 #include <maxgl/error.h>
+#include <string.h>
 
 #define ABOUT_A_BATCH 16
 
-int maxgl_features_batch(int clips)
+int maxgl_features_batch(int clips, gsize videos)
 {
-    return clips * MAX(1, (ABOUT_A_BATCH + clips / 2) / clips);
+    const int at_once = MAX(1, (ABOUT_A_BATCH + clips / 2) / clips);
+    return clips * (int)MIN((gsize)at_once, MAX(videos, 1));
 }
 
 /* Everything that lives while the videos of a data set are embedded. */
@@ -24,6 +26,9 @@ typedef struct {
     MaxglEmbedderClip *inputs; /* [most] */
     const MaxglClip **clips;   /* [most] */
     int *numbers;              /* [most] of a clip within its video */
+    MaxglFeatureVector mean;   /* of the video under way: as far as it is known */
+    double *sum;               /* [info->features] of its clips */
+    float *mean_features;      /* [info->features] */
     float *features;           /* [most][info->features] */
     gsize done;                /* clips embedded so far */
 } Work;
@@ -35,6 +40,8 @@ static void work_init(Work *w, gsize most)
     w->inputs = g_new0(MaxglEmbedderClip, most);
     w->clips = g_new(const MaxglClip *, most);
     w->numbers = g_new(int, most);
+    w->sum = g_new0(double, w->info->features);
+    w->mean_features = g_new(float, w->info->features);
     w->features = g_new(float, most *(gsize)w->info->features);
 }
 
@@ -44,6 +51,8 @@ static void work_clear(Work *w)
     g_free(w->inputs);
     g_free(w->clips);
     g_free(w->numbers);
+    g_free(w->sum);
+    g_free(w->mean_features);
     g_free(w->features);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Work, work_clear)
@@ -68,9 +77,9 @@ static gsize list_clips(Work *w, const MaxglBatch *batch)
     return n;
 }
 
-static gboolean check_finite(const float *features, int length, GError **error)
+gboolean maxgl_features_check(const float *features, gsize n, GError **error)
 {
-    for (int i = 0; i < length; i++)
+    for (gsize i = 0; i < n; i++)
         if (!isfinite(features[i])) {
             g_set_error_literal(error, MAXGL_ERROR, MAXGL_ERROR_FAILED,
                                 "the network's features are not finite: its weights are of no use");
@@ -79,15 +88,53 @@ static gboolean check_finite(const float *features, int length, GError **error)
     return TRUE;
 }
 
+/* Gives the mean of the video under way, if there is one, to the sink. */
+static gboolean close_video(Work *w, GError **error)
+{
+    if (w->mean.clips == 0)
+        return TRUE;
+    for (int i = 0; i < w->info->features; i++) {
+        w->mean_features[i] = (float)(w->sum[i] / w->mean.clips);
+        w->sum[i] = 0;
+    }
+    w->mean.features = w->mean_features;
+    const gboolean taken = w->sink(&w->mean, w->user_data, error);
+    w->mean.clips = 0;
+    return taken;
+}
+
+/* Adds a clip to its video's mean; it begins a new one if it is a video's first. */
+static gboolean add_to_mean(Work *w, const MaxglFeatureVector *vector, GError **error)
+{
+    if (vector->clip == 0) {
+        if (!close_video(w, error))
+            return FALSE;
+        w->mean = *vector;
+        w->mean.clip = -1;
+        w->mean.clips = 0;
+    }
+    w->mean.clips++;
+    w->mean.last_seconds = MAX(w->mean.last_seconds, vector->last_seconds);
+    for (int i = 0; i < w->info->features; i++)
+        w->sum[i] += vector->features[i];
+    return TRUE;
+}
+
 static gboolean embed_batch(Work *w, const MaxglBatch *batch, GError **error)
 {
-    const gsize n = list_clips(w, batch);
-    if (!maxgl_embedder_run_frames(w->embedder, w->inputs, n, w->features, error))
+    const gsize n = list_clips(w, batch), length = (gsize)w->info->features;
+    if (!maxgl_embedder_run_frames(w->embedder, w->inputs, n, w->features, error) ||
+        !maxgl_features_check(w->features, n * length, error))
         return FALSE;
     for (gsize i = 0; i < n; i++) {
-        const float *features = w->features + i * (gsize)w->info->features;
-        if (!check_finite(features, w->info->features, error) ||
-            !w->sink(w->clips[i], w->numbers[i], features, w->user_data, error))
+        const MaxglClip *clip = w->clips[i];
+        const MaxglFeatureVector vector = {.video = clip->index,
+                                           .clip = w->numbers[i],
+                                           .clips = 1,
+                                           .first_seconds = clip->first_seconds,
+                                           .last_seconds = clip->last_seconds,
+                                           .features = w->features + i * length};
+        if (!(w->options->per_video ? add_to_mean(w, &vector, error) : w->sink(&vector, w->user_data, error)))
             return FALSE;
     }
     w->done += n;
@@ -142,6 +189,8 @@ gboolean maxgl_features_each(MaxglEmbedder *embedder, const MaxglDataset *datase
         done += (gint64)batch->videos;
         maxgl_progress_set(progress, done, "%.0f clips/s", clips_per_second(w.done, started));
     }
+    if (!close_video(&w, error))
+        return FALSE;
     maxgl_progress_finish(g_steal_pointer(&progress));
     gsize left_out = 0;
     g_autofree MaxglBadVideo *list = maxgl_loader_get_bad(loader, &left_out);
@@ -152,39 +201,13 @@ gboolean maxgl_features_each(MaxglEmbedder *embedder, const MaxglDataset *datase
     return TRUE;
 }
 
-/* The video that is being added up. */
-typedef struct {
-    MaxglFeatures *features;
-    double *sum;
-    int clips;
-    gsize video;
-} Collector;
-
-static void close_video(Collector *c)
+static gboolean collect(const MaxglFeatureVector *vector, gpointer user_data, GError **error)
 {
-    if (c->clips == 0)
-        return;
-    MaxglFeatures *f = c->features;
-    float *mean = f->data + f->n * (gsize)f->length;
-    for (int i = 0; i < f->length; i++) {
-        mean[i] = (float)(c->sum[i] / c->clips);
-        c->sum[i] = 0;
-    }
-    f->videos[f->n++] = c->video;
-    f->clips += (gsize)c->clips;
-    c->clips = 0;
-}
-
-static gboolean collect(const MaxglClip *clip, int number, const float *features, gpointer user_data,
-                        GError **error)
-{
-    Collector *c = user_data;
-    if (number == 0)
-        close_video(c);
-    c->video = clip->index;
-    for (int i = 0; i < c->features->length; i++)
-        c->sum[i] += features[i];
-    c->clips++;
+    MaxglFeatures *features = user_data;
+    memcpy(features->data + features->n * (gsize)features->length, vector->features,
+           (gsize)features->length * sizeof(float));
+    features->videos[features->n++] = vector->video;
+    features->clips += (gsize)vector->clips;
     return TRUE;
 }
 
@@ -192,16 +215,15 @@ MaxglFeatures *maxgl_features_extract(MaxglEmbedder *embedder, const MaxglDatase
                                       const MaxglFeatureOptions *options, GError **error)
 {
     const gsize videos = maxgl_dataset_size(dataset);
+    MaxglFeatureOptions of_videos = *options;
+    of_videos.per_video = TRUE;
     g_autoptr(MaxglFeatures) features = g_new0(MaxglFeatures, 1);
     features->length = maxgl_embedder_info(embedder)->features;
     features->data = g_new(float, videos *(gsize)features->length);
     features->videos = g_new(gsize, videos);
-    g_autofree double *sum = g_new0(double, features->length);
-    Collector collector = {.features = features, .sum = sum};
-    if (!maxgl_features_each(embedder, dataset, options, collect, &collector, &features->bad, error))
-        return NULL;
-    close_video(&collector);
-    return g_steal_pointer(&features);
+    return maxgl_features_each(embedder, dataset, &of_videos, collect, features, &features->bad, error)
+               ? g_steal_pointer(&features)
+               : NULL;
 }
 
 void maxgl_features_free(MaxglFeatures *features)

@@ -12,33 +12,44 @@
 
 /** What of the videos is embedded, and how. */
 typedef struct {
-    int clips;      /**< of a video, 1 … 1024, from its beginning to its end at equal distances. A video too
-                       short for so many different ones has fewer. 10: the protocol of VCOP and others */
-    int workers;    /**< threads that decode; 0: half of the cores */
-    gboolean still; /**< show the network each clip's middle frame for the whole of the clip: what can be told
-                       without motion */
-    const char *title; /**< of the progress bar */
+    int clips; /**< of a video, 1 … 1024, from its beginning to its end at equal distances. A video too short
+                * for so many different ones has fewer. 10: the protocol of VCOP and others */
+    gboolean per_video; /**< one vector a video, the mean over its clips, rather than one a clip */
+    gboolean still;     /**< show the network each clip's middle frame for the whole of the clip: what can be
+                           told without motion */
+    int workers;        /**< threads that decode; 0: half of the cores */
+    const char *title;  /**< of the progress bar */
 } MaxglFeatureOptions;
 
-/** Takes one clip's features. @clip: what the clip is; its frames are gone when this returns. @number: of the
- * clip within its video, 0, 1, …. @features: as long as the embedder's info says. FALSE with @error ends the
- * work. */
-typedef gboolean (*MaxglFeatureSink)(const MaxglClip *clip, int number, const float *features,
-                                     gpointer user_data, GError **error);
+/** One vector, of a clip or of a video. */
+typedef struct {
+    gsize video;           /**< index in the data set */
+    int clip;              /**< number of the clip within its video, 0, 1, …; −1: of the whole video */
+    int clips;             /**< that it is the mean of; 1 for a clip's own */
+    double first_seconds;  /**< when the first frame begins, since the video's beginning … */
+    double last_seconds;   /**< … and the last one */
+    const float *features; /**< as long as the embedder's info says */
+} MaxglFeatureVector;
 
-/** How many clips an embedder for @clips clips a video does best to compute at once: those of one or several
- * videos, about sixteen. */
-int maxgl_features_batch(int clips);
+/** Takes a vector, which is gone when this returns. FALSE with @error ends the work. */
+typedef gboolean (*MaxglFeatureSink)(const MaxglFeatureVector *vector, gpointer user_data, GError **error);
+
+/** How many clips an embedder for @clips clips of each of @videos videos does best to compute at once: those
+ * of one or several videos, about sixteen, no more than there are. */
+int maxgl_features_batch(int clips, gsize videos);
 
 /**
- * Embeds the clips of every video of @dataset, in its order, and gives them to @sink. Bad videos are named,
- * counted in a last line and left out; their number goes to @bad (which may be NULL).
+ * Embeds the clips of every video of @dataset, in its order, and gives the vectors to @sink. Bad videos are
+ * named, counted in a last line and left out; their number goes to @bad (which may be NULL).
  * #MAXGL_ERROR_FORMAT: every video is bad. #MAXGL_ERROR_FAILED: a feature is not finite.
  * #MAXGL_ERROR_CANCELLED: interrupted.
  */
 gboolean maxgl_features_each(MaxglEmbedder *embedder, const MaxglDataset *dataset,
                              const MaxglFeatureOptions *options, MaxglFeatureSink sink, gpointer user_data,
                              gsize *bad, GError **error);
+
+/** #MAXGL_ERROR_FAILED if one of the @n numbers is not finite. */
+gboolean maxgl_features_check(const float *features, gsize n, GError **error);
 
 /** One vector for each video that could be read: the mean over its clips. */
 typedef struct {
@@ -50,7 +61,8 @@ typedef struct {
     gsize clips;   /**< embedded in all */
 } MaxglFeatures;
 
-/** Collects what maxgl_features_each() yields; the same errors. */
+/** Collects what maxgl_features_each() yields for each video (@options->per_video is taken for granted); the
+ * same errors. */
 MaxglFeatures *maxgl_features_extract(MaxglEmbedder *embedder, const MaxglDataset *dataset,
                                       const MaxglFeatureOptions *options, GError **error);
 

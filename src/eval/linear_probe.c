@@ -7,7 +7,7 @@
 #include <maxgl/error.h>
 #include <string.h>
 
-static const double choices_of_c[] = {1e-4, 1e-3, 1e-2, 1e-1, 1, 10};
+static const double choices_of_c[] = {1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100};
 #define HELD_OUT 5     /* one of so many */
 #define PRECISION 1e-3 /* of the solver; its own default is 1e-2 */
 

@@ -11,7 +11,7 @@ typedef struct MaxglLinearProbe MaxglLinearProbe;
  * Trains on those vectors of @set that have a class, 0 … @classes − 1: features standardised to mean 0 and
  * deviation 1 over @set (those that never change are left out), L2-regularised logistic regression, one class
  * against the rest (liblinear's solver 0, which draws no random numbers), with a bias. The regularisation C
- * is the one of 10⁻⁴ … 10 that does best on a fifth of each class held out (of equally good ones the
+ * is the one of 10⁻⁴ … 100 that does best on a fifth of each class held out (of equally good ones the
  * smallest; the fifth depends on @seed alone), then everything is trained on.
  * #MAXGL_ERROR_USAGE: fewer than two classes have vectors.
  */
