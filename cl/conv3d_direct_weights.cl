@@ -6,8 +6,9 @@
 // summed into it, and it is put back. Splits are added in fixed order by conv3d_add_splits.
 //
 // -D BI, BO     block of x and of dy (BO is the vector width)
-//    KU, CU     the register tile: KU vectors of output channels × CU input channels; CU divides BI
+//    KU, CU     the register tile: KU vectors of output channels × CU input channels; CU divides BI, or if that is 1, C
 //    KW, SW, PW taps, stride and padding along a row
+//    ROW        inputs with one channel in a block: width of the padded input
 //    COLUMNS    defined to the output's width where rows are short: the loop along a row is then unrolled
 
 #define VECTOR BO
@@ -15,6 +16,13 @@
 
 #ifndef COLUMNS
 #define COLUMNS 0
+#endif
+
+// Input blocks of a work-item.
+#if BI == 1
+#define CHANNEL_BLOCKS CU
+#else
+#define CHANNEL_BLOCKS 1
 #endif
 
 // Output columns for which tap kw is inside the row.
@@ -27,7 +35,7 @@
 
 // Planes (n, t) times row chunks, dealt out to the splits in runs of equal length.
 #define WEIGHTS_SETUP                                                                                                          \
-    const int kb = get_global_id(0) * KU, cb = get_global_id(1), split = get_global_id(2);                                     \
+    const int kb = get_global_id(0) * KU, cb = get_global_id(1) * CHANNEL_BLOCKS, split = get_global_id(2);                                     \
     const int chunks = (out_h + chunk_rows - 1) / chunk_rows, n_chunks = n_samples * out_t * chunks;                           \
     const int first = (int)((long)n_chunks * split / n_splits), last = (int)((long)n_chunks * (split + 1) / n_splits);         \
     const int taps = taps_t * taps_h * KW;                                                                                     \
@@ -35,8 +43,10 @@
     const size_t y_stride = (size_t)out_t * out_h * out_w * BO;                                                                \
     __global float *own = dw + (size_t)split * out_blocks * block_stride + kb * block_stride + (size_t)cb * taps * BI * BO;    \
     for (int u = 0; u < KU; u++)                                                                                               \
-        for (int i = 0; i < taps * BI; i++)                                                                                    \
+        for (int i = 0; i < taps * BI * CHANNEL_BLOCKS; i++)                                                                                    \
             VSTORE((floatv)(0.0f), i, own + u * block_stride);
+
+#if BI > 1
 
 // One output column: CU input channels × KU vectors.
 #define COLUMN(ow)                                                                                                             \
@@ -103,12 +113,19 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
     }
 }
 
-// The same for inputs with one channel in a block (a first layer): the register tile is KU vectors × the KW taps of a row.
+#else
+
+// The same for inputs with one channel in a block (a first layer): the register tile is KU vectors × CU channels × the KW taps of
+// a row, and CU divides the number of channels.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_weights_planar(WEIGHTS_ARGUMENTS)
 {
     WEIGHTS_SETUP
-    // Columns between these two have all their taps inside the row.
-    const int inner0 = min(out_w, ((PW) + SW - 1) / SW), inner1 = max(inner0, min(out_w, (in_w + (PW) - KW) / SW + 1));
+    const size_t plane = (size_t)in_t * in_h * in_w, channel = (size_t)taps * BO;
+    // The row at hand between the zeros that taps see beyond its ends.
+    float row[CU][ROW];
+    for (int c = 0; c < CU; c++)
+        for (int i = 0; i < ROW; i++)
+            row[c][i] = 0.0f;
     for (int chunk = first; chunk < last; chunk++) {
         const int frame = chunk / chunks, n = frame / out_t, ot = frame - n * out_t;
         const int oh0 = (chunk - frame * chunks) * chunk_rows, oh1 = min(oh0 + chunk_rows, out_h);
@@ -117,55 +134,59 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
             const int it = ot * stride_t + kt - pad_t;
             if (it < 0 || it >= in_t)
                 continue;
-            __global const float *xplane = x + (((size_t)n * in_blocks + cb) * in_t + it) * in_h * in_w;
+            __global const float *xplane = x + ((size_t)n * in_blocks + cb) * plane + (size_t)it * in_h * in_w;
             for (int kh = 0; kh < taps_h; kh++) {
                 __global float *wp = own + ((size_t)kt * taps_h + kh) * KW * BO;
-                floatv acc[KU][KW];
+                floatv acc[KU][CU][KW];
 #pragma unroll
                 for (int u = 0; u < KU; u++)
 #pragma unroll
-                    for (int kw = 0; kw < KW; kw++)
-                        acc[u][kw] = VLOAD(kw, wp + u * block_stride);
+                    for (int c = 0; c < CU; c++)
+#pragma unroll
+                        for (int kw = 0; kw < KW; kw++)
+                            acc[u][c][kw] = VLOAD(kw, wp + u * block_stride + c * channel);
                 for (int oh = oh0; oh < oh1; oh++) {
                     const int ih = oh * stride_h + kh - pad_h;
                     if (ih < 0 || ih >= in_h)
                         continue;
                     __global const float *dp = dplane + (size_t)oh * out_w * BO;
                     __global const float *xp = xplane + (size_t)ih * in_w;
+                    for (int c = 0; c < CU; c++) {
+                        int from = 0;
+                        for (; from + BO <= in_w; from += BO)
+                            VSTORE(VLOAD(0, xp + c * plane + from), 0, row[c] + (PW) + from);
+                        for (; from < in_w; from++)
+                            row[c][(PW) + from] = xp[c * plane + from];
+                    }
                     for (int ow = 0; ow < out_w; ow++) {
                         floatv d[KU];
 #pragma unroll
                         for (int u = 0; u < KU; u++)
                             d[u] = VLOAD(ow, dp + u * y_stride);
-                        const int column = ow * SW - (PW);
-                        if (ow >= inner0 && ow < inner1) {
+#pragma unroll
+                        for (int c = 0; c < CU; c++)
 #pragma unroll
                             for (int kw = 0; kw < KW; kw++) {
-                                const float value = xp[column + kw];
+                                const float value = row[c][ow * SW + kw];
 #pragma unroll
                                 for (int u = 0; u < KU; u++)
-                                    acc[u][kw] = fma((floatv)(value), d[u], acc[u][kw]);
+                                    acc[u][c][kw] = fma((floatv)(value), d[u], acc[u][c][kw]);
                             }
-                        } else {
-#pragma unroll
-                            for (int kw = 0; kw < KW; kw++) {
-                                const float value = column + kw >= 0 && column + kw < in_w ? xp[column + kw] : 0.0f;
-#pragma unroll
-                                for (int u = 0; u < KU; u++)
-                                    acc[u][kw] = fma((floatv)(value), d[u], acc[u][kw]);
-                            }
-                        }
                     }
                 }
 #pragma unroll
                 for (int u = 0; u < KU; u++)
 #pragma unroll
-                    for (int kw = 0; kw < KW; kw++)
-                        VSTORE(acc[u][kw], kw, wp + u * block_stride);
+                    for (int c = 0; c < CU; c++)
+#pragma unroll
+                        for (int kw = 0; kw < KW; kw++)
+                            VSTORE(acc[u][c][kw], kw, wp + u * block_stride + c * channel);
             }
         }
     }
 }
+
+#endif
 
 // dw = Σ splits, in order. @count vectors of BO floats; a work-item sums @grain of them.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void

@@ -247,12 +247,13 @@ static WeightsTile weights_tile(MaxglContext *context, const MaxglConv3d *conv)
     const int registers = tuned(context, shape, "registers", 14);
     WeightsTile tile = {.planar = bi == 1, .ku = 1, .cu = 1};
     double best = INFINITY;
+    const int columns = tile.planar ? conv->kernel[2] : 1, most_cu = tile.planar ? conv->input.c : bi;
     for (int ku = MIN(4, out_blocks); ku >= 1; ku--)
-        for (int cu = tile.planar ? conv->kernel[2] : bi; cu >= 1; cu = tile.planar ? 0 : cu / 2) {
-            if (out_blocks % ku || (ku * cu > registers && ku > 1) ||
-                (!tile.planar && (bi % cu || ku * cu > registers)))
+        for (int cu = most_cu; cu >= 1; cu--) {
+            const int sums = ku * cu * columns;
+            if (out_blocks % ku || most_cu % cu || (sums + ku > registers && ku * cu > 1))
                 continue;
-            const double cycles = tile_cycles(ku, cu) / (ku * cu);
+            const double cycles = tile_cycles(ku, cu * columns) / sums;
             if (cycles < best) {
                 best = cycles;
                 tile.ku = ku;
@@ -260,7 +261,8 @@ static WeightsTile weights_tile(MaxglContext *context, const MaxglConv3d *conv)
             }
         }
     tile.chunk_rows = CLAMP(tuned(context, shape, "chunk_pixels", 224) / out.w, 1, out.h);
-    const int groups = out_blocks / tile.ku * maxgl_shape_blocks(&conv->input);
+    const int groups =
+        out_blocks / tile.ku * (maxgl_shape_blocks(&conv->input) / (tile.planar ? tile.cu : 1));
     const int n_chunks = out.n * out.t * ceil_div(out.h, tile.chunk_rows);
     const double weights_bytes = 4.0 * (double)maxgl_conv3d_weight_floats(conv);
     const int most = MAX(1, (int)(tuned(context, shape, "splits_mib", 64) * 1048576.0 / weights_bytes));
@@ -275,18 +277,21 @@ static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *con
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
     const WeightsTile tile = weights_tile(maxgl_sequence_context(sequence), conv);
     const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out);
-    g_autofree char *columns = !tile.planar && out.w <= UNROLLED_COLUMNS
-                                   ? g_strdup_printf(" -DCOLUMNS=%d -DIN_COLUMNS=%d", out.w, in.w)
-                                   : g_strdup("");
+    g_autofree char *row = NULL;
+    if (tile.planar)
+        row = g_strdup_printf(" -DROW=%d", (out.w - 1) * conv->stride[2] + conv->kernel[2] + conv->stride[2]);
+    else if (out.w <= UNROLLED_COLUMNS)
+        row = g_strdup_printf(" -DCOLUMNS=%d -DIN_COLUMNS=%d", out.w, in.w);
     g_autofree char *options =
         g_strdup_printf("-DBI=%d -DBO=%d -DKU=%d -DCU=%d -DKW=%d -DSW=%d -DPW=%d%s", in.block, out.block,
-                        tile.ku, tile.cu, conv->kernel[2], conv->stride[2], conv->pad[2], columns);
+                        tile.ku, tile.cu, conv->kernel[2], conv->stride[2], conv->pad[2], row ? row : "");
     const MaxglLaunch launch = {
         .file = "conv3d_direct_weights.cl",
         .kernel = tile.planar ? "conv3d_backward_weights_planar" : "conv3d_backward_weights_direct",
         .options = options,
         .dims = 3,
-        .global = {(gsize)(out_blocks / tile.ku), (gsize)in_blocks, (gsize)tile.n_splits},
+        .global = {(gsize)(out_blocks / tile.ku), (gsize)(in_blocks / (tile.planar ? tile.cu : 1)),
+                   (gsize)tile.n_splits},
         .local = {1, 1, 1},
     };
     if (!maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiiiiiiiiiii", x, dy,
