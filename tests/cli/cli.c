@@ -58,7 +58,31 @@ static char **environment(void)
     return g_environ_setenv(env, "MAXGL_CACHE_DIR", TEST_CACHE "/maxgl", FALSE);
 }
 
-GSubprocess *cli_start(const char *const *arguments)
+void cli_write(const char *name, const char *text)
+{
+    g_autofree char *path = cli_path(name), *parent = g_path_get_dirname(path);
+    assert_int_equal(g_mkdir_with_parents(parent, 0755), 0);
+    assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+char *cli_read(const char *name)
+{
+    g_autofree char *path = cli_path(name);
+    g_autoptr(GError) error = NULL;
+    char *text = NULL;
+    if (!g_file_get_contents(path, &text, NULL, &error))
+        fail_msg("%s", error->message);
+    return text;
+}
+
+gboolean cli_exists(const char *name)
+{
+    g_autofree char *path = cli_path(name);
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static GSubprocess *start(const char *variable, const char *value, GSpawnChildSetupFunc setup,
+                          const char *const *arguments)
 {
     g_autoptr(GSubprocessLauncher) launcher =
         g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
@@ -71,10 +95,18 @@ GSubprocess *cli_start(const char *const *arguments)
     g_ptr_array_add(argv, NULL);
     g_subprocess_launcher_set_environ(launcher, env);
     g_subprocess_launcher_set_cwd(launcher, folder);
+    if (variable)
+        g_subprocess_launcher_setenv(launcher, variable, value, TRUE);
+    g_subprocess_launcher_set_child_setup(launcher, setup, NULL, NULL);
     GSubprocess *process = g_subprocess_launcher_spawnv(launcher, (const char *const *)argv->pdata, &error);
     if (!process)
         fail_msg("cannot start %s: %s", MAXGL_CL, error->message);
     return process;
+}
+
+GSubprocess *cli_start(const char *const *arguments)
+{
+    return start(NULL, NULL, NULL, arguments);
 }
 
 CliRun *cli_finish(GSubprocess *process)
@@ -87,6 +119,12 @@ CliRun *cli_finish(GSubprocess *process)
                                                       : -g_subprocess_get_term_sig(process);
     g_object_unref(process);
     return run;
+}
+
+CliRun *cli_run_under(const char *variable, const char *value, GSpawnChildSetupFunc setup,
+                      const char *const *arguments)
+{
+    return cli_finish(start(variable, value, setup, arguments));
 }
 
 static CliRun *run_list(const char *first, va_list more)

@@ -22,12 +22,26 @@ int cli_tear_down(void **state);
 /** The absolute name of @name in that folder; caller frees. */
 char *cli_path(const char *name);
 
+/** Writes @text to the file @name in that folder, making the folders in between. */
+void cli_write(const char *name, const char *text);
+
+/** The contents of the file @name in that folder, which must exist; caller frees. */
+char *cli_read(const char *name);
+
+/** Whether there is @name in that folder. */
+gboolean cli_exists(const char *name);
+
 /** Starts maxgl-cl with the NULL-terminated @arguments, its output piped. The caches are ctest's, or ones in
  * the build folder; MAXGL_DEVICE reaches it, variables that would change what it says do not. */
 GSubprocess *cli_start(const char *const *arguments);
 
 /** Waits for the end of @process, and takes it. */
 CliRun *cli_finish(GSubprocess *process);
+
+/** The same under other conditions: @variable (NULL: none) set to @value in the environment; @setup (NULL:
+ * none) called in the child before the program starts. */
+CliRun *cli_run_under(const char *variable, const char *value, GSpawnChildSetupFunc setup,
+                      const char *const *arguments);
 
 /** Both: maxgl-cl FIRST …, the arguments ended by NULL. */
 CliRun *cli_run(const char *first, ...) G_GNUC_NULL_TERMINATED;

@@ -1,0 +1,129 @@
+/* maxgl-cl train: the run's folder, and recipes. Every test has a folder of its own. */
+#include "cli.h"
+#include "tiny.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_run_folder(void **state)
+{
+    g_autoptr(CliRun) run = cli_expect(0, "train", TINY, "-o", "runs/tiny", "-s", "train.epochs=2", "-s",
+                                       "train.checkpoint_every=3", "-s", "train.keep=2", NULL);
+    cli_assert_contains(run->err, "runs/tiny/model.safetensors: trained for 12 steps");
+    cli_assert_contains(run->err, "training: 12/12, epoch 2, loss ");
+    cli_assert_contains(run->err, "clips/s, waiting for data ");
+    g_autofree char *recipe = cli_read("runs/tiny/recipe.cfg");
+    cli_assert_contains(recipe, "width = 0.0625;");
+    g_autofree char *info = cli_read("runs/tiny/run.json");
+    cli_assert_contains(info, "\"state\" : \"finished\"");
+    cli_assert_contains(info, "\"steps\" : 12");
+    g_autofree char *metrics = cli_read("runs/tiny/metrics.csv");
+    g_auto(GStrv) rows = g_strsplit(g_strchomp(metrics), "\n", -1);
+    assert_string_equal(rows[0], "step,epoch,loss,global_mi,local_mi,lr,clips_per_s,waiting");
+    assert_int_equal(g_strv_length(rows), 1 + 6);
+    assert_true(g_str_has_prefix(rows[6], "12,2,"));
+    assert_true(cli_exists("runs/tiny/checkpoint-000012.safetensors"));
+    assert_true(cli_exists("runs/tiny/checkpoint-000009.safetensors"));
+    assert_false(cli_exists("runs/tiny/checkpoint-000006.safetensors"));
+
+    /* The resolved recipe alone makes the same run again. */
+    g_autoptr(CliRun) again = cli_expect(0, "train", "-c", "runs/tiny/recipe.cfg", "-o", "again", NULL);
+    g_autofree char *other = cli_read("again/recipe.cfg");
+    assert_string_equal(recipe, other);
+
+    /* Resuming a finished run is nothing to do. */
+    g_autoptr(CliRun) finished = cli_expect(0, "train", "-o", "runs/tiny", "--resume", NULL);
+    cli_assert_contains(finished->err, "resuming after step 12 of 12");
+}
+
+/* Trains with a recipe file of @text; expects a usage error with @part, and that nothing was begun. */
+static void assert_refused(const char *text, const char *part)
+{
+    cli_write("recipe.cfg", text);
+    g_autoptr(CliRun) run = cli_expect(2, "train", "-c", "recipe.cfg", "-o", "run", NULL);
+    cli_assert_contains(run->err, part);
+    assert_false(cli_exists("run"));
+}
+
+static void test_wrong_recipes(void **state)
+{
+    assert_refused("train: {\n  lr = 0.1;\n  bacth = 3;\n};\n",
+                   "recipe.cfg:3: train.bacth: unknown key; did you mean train.batch?");
+    assert_refused("train: {\n  batch = 1;\n};\n",
+                   "recipe.cfg:2: train.batch: 1 is out of range; allowed: 2 … 4096 videos");
+    assert_refused("\nobjective: { estimator = 3; };\n", "recipe.cfg:2: objective.estimator: ");
+    assert_refused("objective: { estimator = \"mine\"; };\n", "jsd | infonce | dv");
+    assert_refused("clip: { frames = \"many\"; };\n", "clip.frames");
+    assert_refused("clip: { frames = 8;\n", "recipe.cfg:");
+    assert_refused("network: { name = \"resnet\"; };\n", "network.name: ");
+    assert_refused("objective: { regions = [9, 1, 1]; };\n", "regions 9×1×1 do not fit");
+    assert_refused("data: { path = \"synth:videos=8\"; };\ntrain: { batch = 16; };\n",
+                   "train.batch: 16 is more than the 8 videos");
+    assert_refused("data: { path = \"synth:vidoes=8\"; };\n", "did you mean videos?");
+    assert_refused("data: { split = \"training\"; };\n", "data.split: ");
+    assert_refused("train: { steps = 5; warmup = 5; };\n", "train.warmup: ");
+
+    g_autoptr(CliRun) set = cli_expect(2, "train", "-o", "run", "--set", "train.lr=fast", NULL);
+    cli_assert_contains(set->err, "train.lr");
+    g_autoptr(CliRun) missing = cli_expect(1, "train", "-o", "run", "-c", "nowhere/recipe.cfg", NULL);
+    cli_assert_contains(missing->err, "nowhere/recipe.cfg");
+    g_autoptr(CliRun) argument = cli_expect(2, "train", "videos", NULL);
+    cli_assert_contains(argument->err, "\"videos\" was not expected");
+    assert_false(cli_exists("run"));
+}
+
+static void test_help_lists_the_recipe(void **state)
+{
+    g_autoptr(CliRun) help = cli_expect(0, "train", "--help", NULL);
+    cli_assert_contains(help->out, "objective.local_pairs = same");
+    cli_assert_contains(help->out, "(2 … 4096 videos; our choice)");
+}
+
+static void test_existing_runs(void **state)
+{
+    g_autoptr(CliRun) nothing = cli_expect(1, "train", "-o", "run", "--resume", NULL);
+    cli_assert_contains(nothing->err, "run: no run to resume");
+    g_autoptr(CliRun) first = cli_expect(0, "train", TINY, "-o", "run", "-s", "train.steps=4", NULL);
+    g_autofree char *before = cli_read("run/metrics.csv");
+
+    g_autoptr(CliRun) again = cli_expect(2, "train", TINY, "-o", "run", "-s", "train.steps=4", NULL);
+    cli_assert_contains(again->err, "run: there is a run already; continue it with --resume");
+    g_autoptr(CliRun) other = cli_expect(2, "train", TINY, "-o", "run", "-s", "train.steps=4", "-s",
+                                         "train.lr=0.5", "-s", "data.workers=2", "--resume", NULL);
+    cli_assert_contains(other->err, "train.lr: 0.00375 → 0.5");
+    assert_null(strstr(other->err, "data.workers"));
+    g_autoptr(CliRun) longer = cli_expect(2, "train", "-o", "run", "-s", "train.steps=8", "--resume", NULL);
+    cli_assert_contains(longer->err, "train.steps: 4 → 8");
+    g_autofree char *after = cli_read("run/metrics.csv");
+    assert_string_equal(before, after);
+}
+
+static void test_a_constant_schedule_can_go_on(void **state)
+{
+    g_autoptr(CliRun) first = cli_expect(0, "train", TINY, "-o", "run", "-s", "train.steps=4", "-s",
+                                         "train.schedule=constant", NULL);
+    g_autoptr(CliRun) longer = cli_expect(0, "train", "-o", "run", "-s", "train.steps=6", "--resume", NULL);
+    cli_assert_contains(longer->err, "trained for 6 steps");
+    g_autoptr(CliRun) shorter = cli_expect(2, "train", "-o", "run", "-s", "train.steps=5", "--resume", NULL);
+    cli_assert_contains(shorter->err, "the run has 6 steps already");
+    assert_true(cli_exists("run/checkpoint-000006.safetensors"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, cli_set_up, cli_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_run_folder),
+        TEST(test_wrong_recipes),
+        TEST(test_existing_runs),
+        TEST(test_a_constant_schedule_can_go_on),
+        TEST(test_help_lists_the_recipe),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

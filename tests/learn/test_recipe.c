@@ -1,0 +1,190 @@
+#include "learn/recipe.h"
+
+#include <math.h>
+#include <maxgl/error.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static MaxglRecipe *recipe_with(const char *const *sets)
+{
+    MaxglRecipe *recipe = maxgl_recipe_new();
+    GError *error = NULL;
+    maxgl_options_load(&maxgl_recipe_table, recipe, NULL, sets, &error);
+    assert_null(error);
+    return recipe;
+}
+
+/* What is wrong with the defaults changed by @sets: NULL, or a usage error's message. */
+static char *problem_of(const char *const *sets)
+{
+    g_autoptr(MaxglRecipe) recipe = recipe_with(sets);
+    g_autoptr(GError) error = NULL;
+    if (maxgl_recipe_validate(recipe, &error))
+        return NULL;
+    assert_true(g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_USAGE));
+    return g_strdup(error->message);
+}
+
+#define SETS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void assert_problem(const char *const *sets, const char *part)
+{
+    g_autofree char *problem = problem_of(sets);
+    assert_non_null(problem);
+    if (!strstr(problem, part))
+        fail_msg("\"%s\" does not say \"%s\"", problem, part);
+}
+
+static void test_options_are_told_of(void **state)
+{
+    for (guint i = 0; i < maxgl_recipe_table.count; i++) {
+        const MaxglOption *option = &maxgl_recipe_table.options[i];
+        assert_non_null(option->doc);
+        assert_non_null(strchr(option->key, '.'));
+        assert_ptr_equal(maxgl_options_find(&maxgl_recipe_table, option->key), option);
+        if (option->type == MAXGL_OPTION_INT || option->type == MAXGL_OPTION_FLOAT)
+            assert_true(option->max > option->min);
+    }
+}
+
+static void test_text_reads_back(void **state)
+{
+    g_autoptr(MaxglRecipe) recipe =
+        recipe_with(SETS("network.width=0.25", "objective.regions=1,2,2", "objective.estimator=infonce",
+                         "data.path=a \"b\".csv", "train.lr=0.001", "augment.flip=0"));
+    g_autoptr(MaxglRecipe) back = maxgl_recipe_new();
+    g_autofree char *text = maxgl_options_text(&maxgl_recipe_table, recipe);
+    assert_true(maxgl_options_load_text(&maxgl_recipe_table, back, text, "recipe", NULL));
+    g_auto(GStrv) difference = maxgl_options_diff(&maxgl_recipe_table, recipe, back);
+    assert_null(difference[0]);
+}
+
+static void test_choices_are_in_the_order_of_their_enums(void **state)
+{
+    g_autoptr(MaxglRecipe) recipe = recipe_with(
+        SETS("objective.estimator=dv", "objective.discriminator=dot", "objective.local_layer=layer4",
+             "objective.local_pairs=both", "objective.negatives=all", "train.optimizer=adamw",
+             "train.schedule=constant", "data.short_videos=skip"));
+    MaxglObjectiveOptions objective;
+    maxgl_recipe_objective(recipe, &objective);
+    assert_int_equal(objective.estimator, MAXGL_MI_DV);
+    assert_int_equal(objective.discriminator, MAXGL_DISCRIMINATOR_DOT);
+    assert_string_equal(objective.local_layer, "layer4");
+    assert_int_equal(objective.local_pairs, MAXGL_LOCAL_BOTH);
+    assert_int_equal(objective.local_negatives, MAXGL_NEGATIVES_ALL);
+    assert_int_equal(recipe->train.optimizer, MAXGL_OPTIMIZER_ADAMW);
+    assert_int_equal(recipe->train.schedule, MAXGL_SCHEDULE_CONSTANT);
+    assert_int_equal(recipe->data.short_videos, MAXGL_SHORT_SKIP);
+    g_autoptr(MaxglRecipe) middle =
+        recipe_with(SETS("objective.estimator=infonce", "objective.local_pairs=cross", "train.optimizer=adam",
+                         "data.short_videos=repeat-last"));
+    maxgl_recipe_objective(middle, &objective);
+    assert_int_equal(objective.estimator, MAXGL_MI_INFONCE);
+    assert_int_equal(objective.local_pairs, MAXGL_LOCAL_CROSS);
+    assert_int_equal(middle->train.optimizer, MAXGL_OPTIMIZER_ADAM);
+    assert_int_equal(middle->data.short_videos, MAXGL_SHORT_REPEAT_LAST);
+}
+
+static void test_what_only_several_options_can_be_wrong_about(void **state)
+{
+    g_autofree char *none = problem_of(SETS("train.batch=2"));
+    assert_null(none);
+    assert_problem(SETS("network.name=hara-r3d19"), "network.name: ");
+    assert_problem(SETS("network.name=hara-r3d19"), "did you mean hara-r3d1");
+    assert_problem(SETS("network.name=r3d-vcop@0.25"), "network.width");
+    assert_problem(SETS("augment.scale_min=0.9", "augment.scale_max=0.5"), "augment.scale_min");
+    assert_problem(SETS("augment.ratio_min=2", "augment.ratio_max=1"), "augment.ratio_min");
+    assert_problem(SETS("clip.resize_width=171"), "give both");
+    assert_problem(SETS("clip.resize_width=100", "clip.resize_height=128"), "smaller than clip.size = 112");
+    assert_problem(SETS("data.path="), "data.path");
+    assert_problem(SETS("train.steps=10", "train.warmup=10"), "train.warmup");
+    assert_problem(SETS("objective.global_weight=0", "objective.local_weight=0"), "both terms have weight 0");
+    /* layer3 of a hara network has 2×7×7 positions for clips of 16×112×112. */
+    assert_problem(SETS("objective.regions=3,1,1"), "2×7×7");
+    g_autofree char *fits = problem_of(SETS("objective.regions=2,7,7"));
+    assert_null(fits);
+    /* Without Local-MI its options do not matter. */
+    g_autofree char *off = problem_of(SETS("objective.regions=3,1,1", "objective.local_weight=0"));
+    assert_null(off);
+}
+
+static void test_what_a_resumed_run_can_change(void **state)
+{
+    g_autoptr(MaxglRecipe) before = recipe_with(SETS("train.steps=100"));
+    g_autoptr(MaxglRecipe) harmless =
+        recipe_with(SETS("train.steps=100", "data.workers=3", "data.prefetch=5", "data.cache_mb=1",
+                         "train.keep=7", "train.checkpoint_every=9", "train.log_every=2"));
+    g_auto(GStrv) none = maxgl_recipe_conflicts(before, harmless);
+    assert_null(none[0]);
+    g_autofree char *text = maxgl_recipe_identity_text(before);
+    g_autofree char *same = maxgl_recipe_identity_text(harmless);
+    assert_string_equal(text, same);
+
+    g_autoptr(MaxglRecipe) other =
+        recipe_with(SETS("train.steps=200", "train.lr=0.5", "objective.estimator=dv", "data.workers=3"));
+    g_auto(GStrv) conflicts = maxgl_recipe_conflicts(before, other);
+    assert_int_equal(g_strv_length(conflicts), 3);
+    assert_string_equal(conflicts[0], "objective.estimator: jsd → dv");
+    assert_string_equal(conflicts[1], "train.steps: 100 → 200");
+    assert_string_equal(conflicts[2], "train.lr: 0.00375 → 0.5");
+
+    /* A constant learning rate has no end to know of. */
+    g_autoptr(MaxglRecipe) constant = recipe_with(SETS("train.steps=100", "train.schedule=constant"));
+    g_autoptr(MaxglRecipe) longer = recipe_with(SETS("train.steps=200", "train.schedule=constant"));
+    g_auto(GStrv) allowed = maxgl_recipe_conflicts(constant, longer);
+    assert_null(allowed[0]);
+    g_auto(GStrv) schedule = maxgl_recipe_conflicts(constant, before);
+    assert_int_equal(g_strv_length(schedule), 1);
+}
+
+static void test_learning_rate(void **state)
+{
+    g_autoptr(MaxglRecipe) cosine = recipe_with(SETS("train.lr=2", "train.warmup=4"));
+    assert_float_equal(maxgl_recipe_learning_rate(cosine, 1, 12), 0.5, 1e-12);
+    assert_float_equal(maxgl_recipe_learning_rate(cosine, 4, 12), 2, 1e-12);
+    assert_float_equal(maxgl_recipe_learning_rate(cosine, 5, 12), 2, 1e-12);
+    assert_float_equal(maxgl_recipe_learning_rate(cosine, 9, 12), 1, 1e-12);
+    assert_float_equal(maxgl_recipe_learning_rate(cosine, 13, 12), 0, 1e-12);
+    g_autoptr(MaxglRecipe) constant = recipe_with(SETS("train.lr=2", "train.schedule=constant"));
+    assert_float_equal(maxgl_recipe_learning_rate(constant, 1, 12), 2, 0);
+    assert_float_equal(maxgl_recipe_learning_rate(constant, 12, 12), 2, 0);
+}
+
+static void test_model_info(void **state)
+{
+    g_autoptr(MaxglRecipe) recipe =
+        recipe_with(SETS("network.name=r3d_18", "clip.size=32", "clip.frames=8", "clip.stride=3",
+                         "clip.resize_width=40", "clip.resize_height=36", "train.seed=42"));
+    g_autoptr(MaxglResnet) resnet = maxgl_recipe_resnet(recipe, NULL);
+    assert_non_null(resnet);
+    g_autoptr(MaxglModelInfo) info = maxgl_recipe_model_info(recipe, resnet);
+    assert_int_equal(info->preprocessing.resize_width, 40);
+    assert_int_equal(info->preprocessing.resize_height, 36);
+    assert_int_equal(info->preprocessing.crop_width, 32);
+    assert_int_equal(info->preprocessing.crop_height, 32);
+    assert_float_equal(info->preprocessing.mean[0], 0.43216, 1e-6);
+    assert_int_equal(info->frame_stride, 3);
+    assert_int_equal(info->spec.classes, 0);
+    assert_string_equal(info->seed, "42");
+    g_autoptr(MaxglRecipe) back = maxgl_recipe_new();
+    assert_true(maxgl_options_load_text(&maxgl_recipe_table, back, info->recipe, "metadata", NULL));
+    assert_int_equal(back->clip.stride, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_options_are_told_of),
+        cmocka_unit_test(test_text_reads_back),
+        cmocka_unit_test(test_choices_are_in_the_order_of_their_enums),
+        cmocka_unit_test(test_what_only_several_options_can_be_wrong_about),
+        cmocka_unit_test(test_what_a_resumed_run_can_change),
+        cmocka_unit_test(test_learning_rate),
+        cmocka_unit_test(test_model_info),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
