@@ -63,31 +63,27 @@ static void set_latency(GstMaxglEmbed *self, GstClockTime latency)
     gst_element_post_message(GST_ELEMENT(self), gst_message_new_latency(GST_OBJECT(self)));
 }
 
-static gboolean start(GstBaseTransform *trans)
+/* Opens what the properties say, and tells the other threads what it is. */
+static gboolean open_model(GstMaxglEmbed *self, GError **error)
 {
-    GstMaxglEmbed *self = GST_MAXGL_EMBED(trans);
-    g_autoptr(GError) error = NULL;
     GST_OBJECT_LOCK(self);
     g_autofree char *model = g_strdup(self->model);
     g_autofree char *device = g_strdup(self->device);
     const guint stride = self->frame_stride, hop = self->hop;
     self->pad_last = self->partial == GST_MAXGL_PARTIAL_PAD_LAST;
     GST_OBJECT_UNLOCK(self);
-
     if (!model) {
-        GST_ELEMENT_ERROR(self, RESOURCE, NOT_FOUND,
-                          ("no model: set the property model to a .safetensors file"), (NULL));
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND,
+                    "no model: set the property model to a .safetensors file");
         return FALSE;
     }
-    self->embedder = maxgl_clip_embedder_open(model, device, stride, hop, &error);
-    if (!self->embedder) {
-        post_error(self, error, TRUE);
+    self->embedder = maxgl_clip_embedder_open(model, device, stride, hop, error);
+    if (!self->embedder)
         return FALSE;
-    }
-    const MaxglEmbedderInfo *info = maxgl_clip_embedder_info(self->embedder);
-    const MaxglClipWindow *window = maxgl_clip_embedder_window(self->embedder);
     self->output = MAXGL_OUTPUT_VIDEO;
     self->covered = GST_CLOCK_TIME_NONE;
+    const MaxglEmbedderInfo *info = maxgl_clip_embedder_info(self->embedder);
+    const MaxglClipWindow *window = maxgl_clip_embedder_window(self->embedder);
     GstStructure *opened = gst_structure_new(
         "maxglembed-stats", "model", G_TYPE_STRING, info->model, "device", G_TYPE_STRING, info->device,
         "features", G_TYPE_INT, info->features, "clip-frames", G_TYPE_INT, info->frames, "frame-stride",
@@ -103,6 +99,19 @@ static gboolean start(GstBaseTransform *trans)
     self->opened = opened;
     GST_OBJECT_UNLOCK(self);
     return TRUE;
+}
+
+static gboolean start(GstBaseTransform *trans)
+{
+    GstMaxglEmbed *self = GST_MAXGL_EMBED(trans);
+    g_autoptr(GError) error = NULL;
+    /* The pads are active already: what streams towards the element waits here for the model. */
+    GST_PAD_STREAM_LOCK(GST_BASE_TRANSFORM_SINK_PAD(trans));
+    const gboolean opened = open_model(self, &error);
+    GST_PAD_STREAM_UNLOCK(GST_BASE_TRANSFORM_SINK_PAD(trans));
+    if (!opened)
+        post_error(self, error, TRUE);
+    return opened;
 }
 
 static gboolean stop(GstBaseTransform *trans)
@@ -181,7 +190,7 @@ static gboolean set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *out)
     GstMaxglEmbed *self = GST_MAXGL_EMBED(trans);
     g_autoptr(GError) error = NULL;
     GstVideoInfo info;
-    if (!gst_video_info_from_caps(&info, in)) {
+    if (!self->embedder || !gst_video_info_from_caps(&info, in)) {
         GST_ERROR_OBJECT(self, "cannot read %" GST_PTR_FORMAT, in);
         return FALSE;
     }
@@ -301,7 +310,7 @@ static GstFlowReturn generate_output(GstBaseTransform *trans, GstBuffer **outbuf
     *outbuf = NULL;
     if (!buffer)
         return GST_FLOW_OK;
-    if (!gst_pad_has_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self)))
+    if (!self->embedder || !gst_pad_has_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self)))
         return GST_FLOW_NOT_NEGOTIATED;
     const GstFlowReturn flow = take_frame(self, buffer, &embedding);
     if (flow != GST_FLOW_OK)
@@ -345,7 +354,7 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
     GstMaxglEmbed *self = GST_MAXGL_EMBED(trans);
     const GstSegment *segment;
-    /* A flush reaches even a pad that is not active. */
+    /* It may come before start() has begun. */
     switch (self->embedder ? GST_EVENT_TYPE(event) : GST_EVENT_UNKNOWN) {
     case GST_EVENT_FLUSH_STOP:
         maxgl_clip_window_reset(maxgl_clip_embedder_window(self->embedder));

@@ -180,15 +180,47 @@ static void seeks_start_new_windows(void **state)
     gst_element_set_state(pipeline, GST_STATE_NULL);
 }
 
-/* A flush reaches an element that was never started. */
-static void flush_before_the_start_is_harmless(void **state)
+/* Pushes frames until some have passed; what comes before the element is active is refused. */
+static gpointer stream(gpointer data)
 {
-    GstElement *element = new_element(plugin_test_model(), NULL);
-    g_autoptr(GstPad) sink = gst_element_get_static_pad(element, "sink");
-    gst_pad_send_event(sink, gst_event_new_flush_start());
-    gst_pad_send_event(sink, gst_event_new_flush_stop(TRUE));
-    assert_int_equal(gst_element_set_state(element, GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
-    free_element(element);
+    GstPad *source = data;
+    GstVideoInfo info;
+    g_autoptr(GstCaps) caps = gst_caps_from_string(I420);
+    gst_video_info_from_caps(&info, caps);
+    guint refused = 0;
+    for (guint number = 0; number < 30;) {
+        const GstFlowReturn flow = gst_pad_push(source, plugin_test_frame(&info, number, 25, 0));
+        if (flow == GST_FLOW_OK || flow == GST_FLOW_NOT_LINKED) /* the source pad leads nowhere */
+            number++;
+        else if (flow != GST_FLOW_FLUSHING || ++refused > 1000000)
+            return GINT_TO_POINTER((int)flow);
+    }
+    return NULL;
+}
+
+/* An element that is put into a pipeline that runs: frames come while it is still opening the model. */
+static void starting_under_a_stream_is_safe(void **state)
+{
+    for (int round = 0; round < 5; round++) {
+        GstElement *element = new_element(plugin_test_model(), NULL);
+        g_autoptr(GstPad) sink = gst_element_get_static_pad(element, "sink");
+        g_autoptr(GstPad) source = GST_PAD(gst_object_ref_sink(gst_pad_new("source", GST_PAD_SRC)));
+        assert_int_equal(gst_pad_link(source, sink), GST_PAD_LINK_OK);
+        gst_pad_set_active(source, TRUE);
+        GstSegment segment;
+        g_autoptr(GstCaps) caps = gst_caps_from_string(I420);
+        gst_segment_init(&segment, GST_FORMAT_TIME);
+        gst_pad_push_event(source, gst_event_new_stream_start("running"));
+        gst_pad_push_event(source, gst_event_new_caps(caps));
+        gst_pad_push_event(source, gst_event_new_segment(&segment));
+        GThread *thread = g_thread_new("stream", stream, source);
+        g_usleep((gulong)round * 1000);
+        assert_int_equal(gst_element_set_state(element, GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
+        assert_null(g_thread_join(thread));
+        gst_pad_set_active(source, FALSE);
+        gst_pad_unlink(source, sink);
+        free_element(element);
+    }
 }
 
 int main(void)
@@ -197,7 +229,7 @@ int main(void)
         cmocka_unit_test(missing_model_is_an_error),  cmocka_unit_test(corrupt_model_is_an_error),
         cmocka_unit_test(unknown_device_is_an_error), cmocka_unit_test(states_cycle),
         cmocka_unit_test(stop_clears_the_window),     cmocka_unit_test(state_changes_in_mid_stream_are_safe),
-        cmocka_unit_test(seeks_start_new_windows),    cmocka_unit_test(flush_before_the_start_is_harmless),
+        cmocka_unit_test(seeks_start_new_windows),    cmocka_unit_test(starting_under_a_stream_is_safe),
     };
     return plugin_test_run("gst-plugin/states", tests, G_N_ELEMENTS(tests));
 }

@@ -61,6 +61,7 @@ static void flush_clears_the_window_and_keeps_caps(void **state)
     assert_int_equal(plugin_test_field(message, "first-pts"), 100 * FRAME_TIME);
     assert_int_equal(plugin_test_field(message, "stream-time"), 100 * FRAME_TIME);
     assert_int_equal(plugin_test_field(message, "running-time"), 0);
+    assert_int_equal(interruptions(harness), 0); /* a seek is wanted */
     plugin_test_harness_free(harness);
 }
 
