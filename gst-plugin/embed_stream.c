@@ -105,13 +105,23 @@ static gboolean start(GstBaseTransform *trans)
 {
     GstMaxglEmbed *self = GST_MAXGL_EMBED(trans);
     g_autoptr(GError) error = NULL;
-    /* The pads are active already: what streams towards the element waits here for the model. */
-    GST_PAD_STREAM_LOCK(GST_BASE_TRANSFORM_SINK_PAD(trans));
     const gboolean opened = open_model(self, &error);
-    GST_PAD_STREAM_UNLOCK(GST_BASE_TRANSFORM_SINK_PAD(trans));
     if (!opened)
         post_error(self, error, TRUE);
     return opened;
+}
+
+/* GstBaseTransform calls start() when the pads are active already. In a pipeline that runs, frames then come
+ * before the model is open: they wait here. */
+static GstStateChangeReturn change_state(GstElement *element, GstStateChange transition)
+{
+    GstPad *sink = GST_BASE_TRANSFORM_SINK_PAD(element);
+    if (transition != GST_STATE_CHANGE_READY_TO_PAUSED)
+        return GST_ELEMENT_CLASS(parent_class)->change_state(element, transition);
+    GST_PAD_STREAM_LOCK(sink);
+    const GstStateChangeReturn result = GST_ELEMENT_CLASS(parent_class)->change_state(element, transition);
+    GST_PAD_STREAM_UNLOCK(sink);
+    return result;
 }
 
 static gboolean stop(GstBaseTransform *trans)
@@ -354,7 +364,7 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
     GstMaxglEmbed *self = GST_MAXGL_EMBED(trans);
     const GstSegment *segment;
-    /* It may come before start() has begun. */
+    /* Not open: start() has failed. */
     switch (self->embedder ? GST_EVENT_TYPE(event) : GST_EVENT_UNKNOWN) {
     case GST_EVENT_FLUSH_STOP:
         maxgl_clip_window_reset(maxgl_clip_embedder_window(self->embedder));
@@ -397,6 +407,7 @@ static gboolean query(GstBaseTransform *trans, GstPadDirection direction, GstQue
 void gst_maxgl_embed_install_stream(GstBaseTransformClass *class)
 {
     parent_class = GST_BASE_TRANSFORM_CLASS(g_type_class_peek_parent(class));
+    GST_ELEMENT_CLASS(class)->change_state = change_state;
     class->passthrough_on_same_caps = TRUE;
     class->start = start;
     class->stop = stop;

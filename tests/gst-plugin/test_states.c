@@ -201,7 +201,7 @@ static gpointer stream(gpointer data)
 /* An element that is put into a pipeline that runs: frames come while it is still opening the model. */
 static void starting_under_a_stream_is_safe(void **state)
 {
-    for (int round = 0; round < 5; round++) {
+    for (int round = 0; round < 12; round++) {
         GstElement *element = new_element(plugin_test_model(), NULL);
         g_autoptr(GstPad) sink = gst_element_get_static_pad(element, "sink");
         g_autoptr(GstPad) source = GST_PAD(gst_object_ref_sink(gst_pad_new("source", GST_PAD_SRC)));
@@ -214,7 +214,7 @@ static void starting_under_a_stream_is_safe(void **state)
         gst_pad_push_event(source, gst_event_new_caps(caps));
         gst_pad_push_event(source, gst_event_new_segment(&segment));
         GThread *thread = g_thread_new("stream", stream, source);
-        g_usleep((gulong)round * 1000);
+        g_usleep((gulong)round * 300);
         assert_int_equal(gst_element_set_state(element, GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
         assert_null(g_thread_join(thread));
         gst_pad_set_active(source, FALSE);
