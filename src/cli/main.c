@@ -12,6 +12,7 @@ static const MaxglCommand commands[] = {
     {"embed", "compute feature vectors of videos", maxgl_cmd_embed},
     {"eval", "measure what a network has learnt, on labelled videos", maxgl_cmd_eval},
     {"model", "show or convert a network", maxgl_cmd_model},
+    {"report", "make a page of a training run and its evaluations", maxgl_cmd_report},
     {"synth", "make a data set of procedural videos", maxgl_cmd_synth},
     {"train", "learn a network from videos without labels", maxgl_cmd_train},
     {NULL},

@@ -1,0 +1,49 @@
+/* Sections of the report. Private to the room. */
+#ifndef MAXGL_EVAL_REPORT_PARTS_H
+#define MAXGL_EVAL_REPORT_PARTS_H
+
+#include "eval/report.h"
+
+#include <json-glib/json-glib.h>
+
+/** Appends HTML; what %s stands for is escaped. */
+void maxgl_html(GString *html, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/** A curve over training steps. */
+typedef struct {
+    const char *title, *unit; /**< unit "" if there is none */
+    const double *x, *y;      /**< [n] */
+    gsize n;
+    gboolean noisy;         /**< draw a smoothed curve over the values */
+    double bound;           /**< drawn as a line, unless it is 0 … */
+    const char *bound_text; /**< … with this beside it */
+} MaxglChart;
+
+/** Appends the curve as a figure. */
+void maxgl_chart_append(GString *html, const MaxglChart *chart);
+
+/** Appends the section of curves from metrics.csv at @path, nothing if there is no such file. FALSE with
+ * #MAXGL_ERROR_FORMAT naming the line that is not as it should be. */
+gboolean maxgl_report_curves(GString *html, const char *path, const MaxglReportOptions *options,
+                             GError **error);
+
+/** Whether @root is a linear probe's or retrieval's results with all that is needed. */
+gboolean maxgl_report_is_result(JsonNode *root, const char *protocol);
+
+/** Appends the numbers of greatest interest, large. */
+void maxgl_report_tiles(GString *html, GPtrArray *results);
+
+/** Appends the section of evaluations: @results are JsonObjects. */
+void maxgl_report_results(GString *html, GPtrArray *results);
+
+/** Appends the section of pictures: training clips as the network sees them, and queries of the retrieval
+ * among @results with what was found. */
+void maxgl_report_pictures(GString *html, GPtrArray *results, const MaxglReportOptions *options);
+
+/** A member that may be missing. */
+const char *maxgl_json_string(JsonObject *object, const char *name, const char *otherwise);
+double maxgl_json_number(JsonObject *object, const char *name);
+JsonObject *maxgl_json_object(JsonObject *object, const char *name); /**< or NULL */
+JsonArray *maxgl_json_array(JsonObject *object, const char *name);   /**< or NULL */
+
+#endif
