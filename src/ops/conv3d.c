@@ -1,9 +1,11 @@
 #include "ops/conv3d.h"
 
 #include "ops/conv3d_algorithms.h"
+#include "ops/conv3d_gemm.h"
 #include <string.h>
 
-static const MaxglConv3dAlgorithm *const algorithms[] = {&maxgl_conv3d_winograd, &maxgl_conv3d_direct, NULL};
+static const MaxglConv3dAlgorithm *const algorithms[] = {&maxgl_conv3d_winograd, &maxgl_conv3d_gemm,
+                                                         &maxgl_conv3d_direct, NULL};
 
 MaxglShape maxgl_conv3d_output(const MaxglConv3d *conv)
 {
