@@ -175,6 +175,24 @@ static void test_model_info(void **state)
     assert_int_equal(back->clip.stride, 3);
 }
 
+static void test_shipped_recipes(void **state)
+{
+    g_autoptr(GDir) dir = g_dir_open(MAXGL_CONFIG_DIR, 0, NULL);
+    guint n = 0;
+    for (const char *name; (name = g_dir_read_name(dir));) {
+        if (!g_str_has_suffix(name, ".cfg"))
+            continue;
+        g_autofree char *path = g_build_filename(MAXGL_CONFIG_DIR, name, NULL);
+        g_autoptr(MaxglRecipe) recipe = maxgl_recipe_new();
+        g_autoptr(GError) error = NULL;
+        if (!maxgl_options_load(&maxgl_recipe_table, recipe, path, NULL, &error) ||
+            !maxgl_recipe_validate(recipe, &error))
+            fail_msg("%s", error->message);
+        n++;
+    }
+    assert_true(n >= 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_what_a_resumed_run_can_change),
         cmocka_unit_test(test_learning_rate),
         cmocka_unit_test(test_model_info),
+        cmocka_unit_test(test_shipped_recipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
