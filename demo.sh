@@ -78,7 +78,7 @@ video=$(find $out/videos/test -name '*.mkv' | sort | head -n 1)
 export GST_PLUGIN_PATH_1_0="$PWD/$build/gst-plugin${GST_PLUGIN_PATH_1_0:+:$GST_PLUGIN_PATH_1_0}"
 show gst-launch-1.0 -m filesrc location="$video" ! decodebin ! videoconvert ! \
   maxglembed model=$out/run/model.safetensors partial=pad-last ! fakesink >$out/pipeline.log
-grep -e '^\$' -e maxgl-embedding $out/pipeline.log
+sed -n -e '/^\$/p' -e 's/^.*(element): maxgl-embedding/maxgl-embedding/p' $out/pipeline.log
 
 step "report"
 show $maxgl report $out/run
