@@ -107,7 +107,6 @@ void maxgl_synthetic_video(const MaxglSyntheticOptions *options, gsize index, Ma
     video->shape = draw(&random, options->shapes);
     video->x = draw(&random, options->width * UNIT);
     video->y = draw(&random, options->height * UNIT);
-    video->stripe = draw(&random, 4);
     video->drift_direction = draw(&random, 8);
     video->background = draw(&random, options->backgrounds > 0 ? options->backgrounds : options->videos);
     if (split == MAXGL_SPLIT_TEST_NEW)
@@ -232,11 +231,12 @@ static gboolean inside(int shape, int u, int v, int r)
     }
 }
 
-/* Every second of the stripes across a shape is darker; four directions of stripes. */
-static gboolean in_stripe(int stripe, int u, int v, int r)
+/* Every second of the stripes across a shape is darker. Their direction belongs to the shape: if it varied on
+ * its own, it would be one more thing that tells videos apart without motion. */
+static gboolean in_stripe(int shape, int u, int v, int r)
 {
     int along[] = {u, v, u + v, u - v};
-    return (wrap(along[stripe], r) * 2) / r == 0;
+    return (wrap(along[shape % 4], r) * 2) / r == 0;
 }
 
 /* Draws the shape with its centre at (cx, cy), 1/256 pixels, with 4×4 samples a pixel and wrapping at the
@@ -255,7 +255,7 @@ static void draw_shape(const MaxglSyntheticOptions *options, const MaxglSyntheti
                 int u = x * UNIT + (s % 4) * 64 + 32 - cx, v = y * UNIT + (s / 4) * 64 + 32 - cy;
                 if (!inside(video->shape, u, v, r))
                     continue;
-                if (in_stripe(video->stripe, u, v, r))
+                if (in_stripe(video->shape, u, v, r))
                     dark++;
                 else
                     bright++;

@@ -36,7 +36,6 @@ typedef struct {
     int color, shape;    /**< together the appearance */
     int background;      /**< number of the texture */
     int x, y;            /**< centre of the shape in the first frame, 1/256 pixels */
-    int stripe;          /**< which texture the shape has, by chance and no factor */
     int drift_direction; /**< of the background */
 } MaxglSyntheticVideo;
 
