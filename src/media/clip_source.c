@@ -144,7 +144,10 @@ static MaxglVideo *read_whole(MaxglClipSource *source, gsize index, const VideoS
     g_autoptr(GError) reason = NULL;
     MaxglVideo *video =
         maxgl_video_read(maxgl_dataset_path(source->dataset, index), room, &source->options, &reason);
-    if (video != NULL) {
+    if (video != NULL && video->info.vague_times) { /* in memory and after a seek it would not be the same */
+        g_clear_pointer(&video, maxgl_video_free);
+        set_uncacheable(source, index);
+    } else if (video != NULL) {
         set_info(source, index, &video->info);
     } else if (g_error_matches(reason, MAXGL_ERROR, MAXGL_ERROR_CANCELLED)) {
         g_propagate_error(error, g_steal_pointer(&reason));

@@ -9,9 +9,6 @@
 
 #include "media/csv.h"
 
-/* Folders inside folders, at most: symbolic links can make circles. */
-#define MAX_DEPTH 32
-
 static const char *const video_extensions[] = {"3g2",  "3gp",  "asf",  "avi",   "divx", "dv",  "flv", "ivf",
                                                "m2ts", "m2v",  "m4v",  "mjpeg", "mjpg", "mkv", "mov", "mp4",
                                                "mpe",  "mpeg", "mpg",  "mts",   "mxf",  "nut", "ogm", "ogv",
@@ -143,30 +140,49 @@ static int compare_strings(gconstpointer a, gconstpointer b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* A folder being read and those that it lies in, so that symbolic links do not lead round in circles. */
+typedef struct Ancestors {
+    dev_t device;
+    ino_t inode;
+    const struct Ancestors *above;
+} Ancestors;
+
+static gboolean find_videos(const char *root, const char *relative, const Ancestors *above, GPtrArray *found,
+                            GError **error);
+
+/* Looks at one entry of a folder. */
+static gboolean find_in_entry(const char *root, const char *relative, const char *name,
+                              const Ancestors *above, GPtrArray *found, GError **error)
+{
+    g_autofree char *below = relative[0] != '\0' ? g_build_filename(relative, name, NULL) : g_strdup(name);
+    g_autofree char *path = g_build_filename(root, below, NULL);
+    if (g_file_test(path, G_FILE_TEST_IS_DIR))
+        return find_videos(root, below, above, found, error);
+    if (is_video_name(name))
+        g_ptr_array_add(found, g_steal_pointer(&below));
+    return TRUE;
+}
+
 /* Adds the videos below ROOT/@relative to @found, as paths relative to @root. */
-static gboolean find_videos(const char *root, const char *relative, int depth, GPtrArray *found,
+static gboolean find_videos(const char *root, const char *relative, const Ancestors *above, GPtrArray *found,
                             GError **error)
 {
     g_autofree char *folder = g_build_filename(root, relative, NULL);
     g_autoptr(GError) reason = NULL;
     g_autoptr(GDir) dir = g_dir_open(folder, 0, &reason);
-    if (dir == NULL) {
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_IO, "%s: cannot be read (%s)", folder, reason->message);
+    GStatBuf status;
+    if (dir == NULL || g_stat(folder, &status) != 0) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_IO, "%s: cannot be read (%s)", folder,
+                    reason != NULL ? reason->message : g_strerror(errno));
         return FALSE;
     }
-    for (const char *name = g_dir_read_name(dir); name != NULL; name = g_dir_read_name(dir)) {
-        if (name[0] == '.')
-            continue;
-        g_autofree char *below =
-            relative[0] != '\0' ? g_build_filename(relative, name, NULL) : g_strdup(name);
-        g_autofree char *path = g_build_filename(root, below, NULL);
-        if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
-            if (depth < MAX_DEPTH && !find_videos(root, below, depth + 1, found, error))
-                return FALSE;
-        } else if (is_video_name(name)) {
-            g_ptr_array_add(found, g_steal_pointer(&below));
-        }
-    }
+    Ancestors here = {.device = status.st_dev, .inode = status.st_ino, .above = above};
+    for (; above != NULL; above = above->above)
+        if (above->device == here.device && above->inode == here.inode)
+            return TRUE;
+    for (const char *name = g_dir_read_name(dir); name != NULL; name = g_dir_read_name(dir))
+        if (name[0] != '.' && !find_in_entry(root, relative, name, &here, found, error))
+            return FALSE;
     return TRUE;
 }
 
@@ -179,7 +195,7 @@ static gboolean is_split_name(const char *name)
 static gboolean add_folder(MaxglDataset *dataset, const char *root, GError **error)
 {
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
-    if (!find_videos(root, "", 0, found, error))
+    if (!find_videos(root, "", NULL, found, error))
         return FALSE;
     if (found->len == 0) {
         g_autofree char *known = g_strjoinv(", ", (char **)video_extensions);

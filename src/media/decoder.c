@@ -5,7 +5,7 @@
 #include <maxgl/error.h>
 #include <string.h>
 
-#include "media/avi.h"
+#include "media/container.h"
 #include "media/pipeline.h"
 
 /* A frame at most this many seconds ahead is reached by decoding on, not by a seek (which decodes from a key
@@ -14,6 +14,12 @@
 
 /* The part of the announced duration that pictures must cover, or else the file is truncated. */
 #define MIN_COVERED 0.8
+
+/* AVI files up to this many seconds are always decoded from their start. */
+#define AVI_SECONDS 120.0
+
+/* Seconds to wait for a first picture before starting a second time. */
+#define FIRST_TIMEOUT 3.0
 
 /* Rates above this one are time bases, not frame rates (ASF says 1000/1). */
 #define MAX_FPS 480.0
@@ -117,14 +123,40 @@ static gboolean pull(MaxglDecoder *decoder, Picture *picture, GError **error)
     return TRUE;
 }
 
-/* (Re)starts the pipeline: the first picture becomes the next one. */
-static gboolean start(MaxglDecoder *decoder, GError **error)
+/* One try to get the first picture of a new pipeline as the next one. FALSE in @waiting: it is no use to try
+ * again. */
+static gboolean try_start(MaxglDecoder *decoder, double timeout, gboolean *waiting, GError **error)
 {
-    picture_clear(&decoder->current);
-    picture_clear(&decoder->next);
+    g_autoptr(GError) reason = NULL;
     g_clear_pointer(&decoder->pipeline, maxgl_pipeline_close);
     decoder->pipeline = maxgl_pipeline_open(decoder->path, &decoder->options, error);
-    return decoder->pipeline != NULL && pull(decoder, &decoder->next, error);
+    *waiting = FALSE;
+    if (decoder->pipeline == NULL)
+        return FALSE;
+    maxgl_pipeline_set_patience(decoder->pipeline, timeout);
+    gboolean good = pull(decoder, &decoder->next, &reason);
+    maxgl_pipeline_set_patience(decoder->pipeline, decoder->options.timeout);
+    *waiting = g_error_matches(reason, MAXGL_ERROR, MAXGL_ERROR_IO);
+    if (reason != NULL)
+        g_propagate_error(error, g_steal_pointer(&reason));
+    return good;
+}
+
+/* (Re)starts the pipeline: the first picture becomes the next one. Twice if need be: decodebin overlooks
+ * errors that a demuxer has while it starts, and then waits for ever; the second time it hardly will. */
+static gboolean start(MaxglDecoder *decoder, GError **error)
+{
+    gboolean waiting;
+    picture_clear(&decoder->current);
+    picture_clear(&decoder->next);
+    double first = MIN(FIRST_TIMEOUT, decoder->options.timeout / 2.0);
+    g_autoptr(GError) reason = NULL;
+    if (try_start(decoder, first, &waiting, &reason))
+        return TRUE;
+    if (waiting)
+        return try_start(decoder, decoder->options.timeout - first, &waiting, error);
+    g_propagate_error(error, g_steal_pointer(&reason));
+    return FALSE;
 }
 
 static int compare_times(gconstpointer a, gconstpointer b)
@@ -148,26 +180,40 @@ static gboolean measure_rate(MaxglDecoder *decoder, GError **error)
         last = decoder->next.time;
     }
     qsort(distances, n, sizeof *distances, compare_times);
-    double rate = n > 0 ? (double)GST_SECOND / (double)distances[n / 2] : 25.0;
+    gsize middle = n / 2;
+    double rate = n > 0 ? 1e9 / (double)distances[middle] : 25.0;
     decoder->info.fps = CLAMP(rate, 0.01, MAX_FPS);
     return start(decoder, error);
 }
 
-/* What can be told of a file without decoding it. */
-static gboolean inspect(MaxglDecoder *decoder, GError **error)
+/* Looks at the file without decoding it. FALSE if it is bad. */
+static gboolean inspect(const char *path, MaxglContainer *container, GError **error)
 {
-    double present;
-    if (!g_file_test(decoder->path, G_FILE_TEST_EXISTS)) {
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND, "%s: no such file", decoder->path);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND, "%s: no such file", path);
         return FALSE;
     }
-    maxgl_avi_inspect(decoder->path, &present, &decoder->seekable);
-    if (present >= MIN_COVERED)
+    maxgl_container_inspect(path, container);
+    if (!container->headed)
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
+                    "%s: truncated (the movie header at its end is missing)", path);
+    else if (container->present < MIN_COVERED)
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
+                    "%s: truncated (it has %.0f %% of the bytes that it announces)", path,
+                    100.0 * container->present);
+    else
         return TRUE;
-    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
-                "%s: truncated (%.0f %% of the bytes that its header announces)", decoder->path,
-                100.0 * present);
     return FALSE;
+}
+
+/* Finds out how long the video claims to be, and whether seeks can be trusted. */
+static void read_timing(MaxglDecoder *decoder, const MaxglContainer *container)
+{
+    decoder->duration = maxgl_pipeline_duration(decoder->pipeline);
+    double seconds = (double)decoder->duration * 1e-9;
+    decoder->seekable = container->indexed && seconds > (container->avi ? AVI_SECONDS : 0.0) &&
+                        maxgl_pipeline_seekable(decoder->pipeline);
+    decoder->info.vague_times = container->avi && decoder->seekable;
 }
 
 /* Opens the file and reads what its first picture tells. */
@@ -179,7 +225,8 @@ static MaxglDecoder *open_first(const char *path, const MaxglDecoderOptions *opt
         decoder->options = *options;
     else
         maxgl_decoder_options_init(&decoder->options);
-    if (!inspect(decoder, error) || !start(decoder, error))
+    MaxglContainer container;
+    if (!inspect(path, &container, error) || !start(decoder, error))
         return NULL;
     if (decoder->next.sample == NULL) {
         g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: cannot decode (it has no pictures)", path);
@@ -189,8 +236,7 @@ static MaxglDecoder *open_first(const char *path, const MaxglDecoderOptions *opt
         return NULL;
     decoder->origin = decoder->next.time;
     decoder->next.time = 0;
-    decoder->duration = maxgl_pipeline_duration(decoder->pipeline);
-    decoder->seekable = decoder->seekable && maxgl_pipeline_seekable(decoder->pipeline);
+    read_timing(decoder, &container);
     if (decoder->info.fps == 0.0 && !measure_rate(decoder, error))
         return NULL;
     return g_steal_pointer(&decoder);
@@ -211,6 +257,13 @@ static gboolean set_end(MaxglDecoder *decoder, gint64 last, GError **error)
     return FALSE;
 }
 
+/* Whether a picture comes no earlier than the announced end (one of a variable rate can). After a seek
+ * GStreamer leaves such pictures out, so they never count. */
+static gboolean beyond_end(const MaxglDecoder *decoder, gint64 time)
+{
+    return time > 0 && decoder->origin < decoder->duration && decoder->origin + time >= decoder->duration;
+}
+
 /* Decodes from where the pipeline is to the end; @last: time of the last picture, −1 if there was none. */
 static gboolean run_to_end(MaxglDecoder *decoder, gint64 *last, GError **error)
 {
@@ -218,7 +271,7 @@ static gboolean run_to_end(MaxglDecoder *decoder, gint64 *last, GError **error)
     do {
         if (!pull(decoder, &decoder->next, error))
             return FALSE;
-        if (decoder->next.sample != NULL)
+        if (decoder->next.sample != NULL && !beyond_end(decoder, decoder->next.time))
             *last = MAX(*last, decoder->next.time);
     } while (decoder->next.sample != NULL);
     return TRUE;
@@ -426,7 +479,7 @@ MaxglVideo *maxgl_video_read(const char *path, gsize max_bytes, const MaxglDecod
     if (announced * MIN_COVERED * (double)frame_bytes > (double)max_bytes)
         return too_large(decoder, max_bytes, error);
     gsize room = 0;
-    while (decoder->next.sample != NULL) {
+    while (decoder->next.sample != NULL && !beyond_end(decoder, decoder->next.time)) {
         if (!video_grow(video, &room, max_bytes))
             return too_large(decoder, max_bytes, error);
         gint64 last = video->pictures > 0 ? video->times[video->pictures - 1] : 0;

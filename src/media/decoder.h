@@ -30,6 +30,9 @@ typedef struct {
     gint64
         frames; /**< frame numbers 0 … frames − 1 exist; where the pictures end, not what the header says */
     double seconds; /**< frames / fps */
+    gboolean
+        vague_times; /**< a frame number can stand for another picture after a seek (AVI longer than two
+                      * minutes: it has no time stamps, and decoders guess those of reordered pictures) */
 } MaxglVideoInfo;
 
 /** An open video: one pipeline, one thread at a time. */

@@ -7,12 +7,14 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* How often a waiting thread looks whether it should give up. */
+/* How often a waiting thread looks whether it should give up. Waiting is counted in such slices, not by the
+ * clock: it must not run out while the machine sleeps or is busy with other things. */
 #define SLICE (20 * G_TIME_SPAN_MILLISECOND)
 
 struct MaxglPipeline {
     char *path;
     MaxglDecoderOptions options;
+    double patience; /* seconds to wait for a picture */
     GstElement *bin, *source, *convert, *sink;
     GstBus *bus;
     char *missing;    /* what GStreamer has no element for, and where it is to be had */
@@ -170,6 +172,11 @@ static void job_run(GstElement *bin, gpointer pointer)
     g_mutex_unlock(&job->mutex);
 }
 
+static gint64 slices(double seconds)
+{
+    return (gint64)(seconds * G_TIME_SPAN_SECOND / SLICE) + 1;
+}
+
 /* FALSE if the job has not returned within the timeout; its result otherwise in @result. */
 static gboolean guarded(MaxglPipeline *pipeline, JobKind kind, gint64 time, gboolean *result)
 {
@@ -181,10 +188,11 @@ static gboolean guarded(MaxglPipeline *pipeline, JobKind kind, gint64 time, gboo
     job->kind = kind;
     job->time = time;
     gst_element_call_async(pipeline->bin, job_run, job, job_unref);
-    gint64 deadline = g_get_monotonic_time() + (gint64)(pipeline->options.timeout * G_TIME_SPAN_SECOND);
+    gint64 left = slices(pipeline->options.timeout);
     g_mutex_lock(&job->mutex);
-    while (!job->done && g_cond_wait_until(&job->cond, &job->mutex, deadline))
-        ;
+    while (!job->done && left > 0)
+        if (!g_cond_wait_until(&job->cond, &job->mutex, g_get_monotonic_time() + SLICE))
+            left--;
     gboolean done = job->done;
     *result = job->result;
     g_mutex_unlock(&job->mutex);
@@ -339,6 +347,7 @@ MaxglPipeline *maxgl_pipeline_open(const char *path, const MaxglDecoderOptions *
     g_autoptr(MaxglPipeline) pipeline = g_new0(MaxglPipeline, 1);
     pipeline->path = g_strdup(path);
     pipeline->options = *options;
+    pipeline->patience = options->timeout;
     pipeline->last_time = -1;
     if (!check_cancelled(pipeline, error) || !make_elements(pipeline, error) || !configure(pipeline, error))
         return NULL;
@@ -361,7 +370,8 @@ void maxgl_pipeline_close(MaxglPipeline *pipeline)
         return;
     gboolean result;
     if (pipeline->bin != NULL) {
-        if (pipeline->stuck) /* its timeout has passed once */
+        GCancellable *cancellable = pipeline->options.cancellable;
+        if (pipeline->stuck || (cancellable != NULL && g_cancellable_is_cancelled(cancellable)))
             pipeline->options.timeout = MIN(pipeline->options.timeout, 0.5);
         guarded(pipeline, JOB_CLOSE, 0, &result);
         gst_object_unref(pipeline->bus);
@@ -370,6 +380,11 @@ void maxgl_pipeline_close(MaxglPipeline *pipeline)
     g_free(pipeline->path);
     g_free(pipeline->missing);
     g_free(pipeline);
+}
+
+void maxgl_pipeline_set_patience(MaxglPipeline *pipeline, double seconds)
+{
+    pipeline->patience = seconds;
 }
 
 /* Stream time of a picture. */
@@ -391,8 +406,7 @@ static gint64 picture_time(MaxglPipeline *pipeline, GstSample *sample)
 gboolean maxgl_pipeline_pull(MaxglPipeline *pipeline, GstSample **sample, gint64 *time, GError **error)
 {
     GstAppSink *sink = GST_APP_SINK(pipeline->sink);
-    gint64 deadline = g_get_monotonic_time() + (gint64)(pipeline->options.timeout * G_TIME_SPAN_SECOND);
-    for (;;) {
+    for (gint64 left = slices(pipeline->patience);; left--) {
         *sample = gst_app_sink_try_pull_sample(sink, SLICE * 1000);
         if (*sample != NULL) {
             *time = pipeline->last_time = picture_time(pipeline, *sample);
@@ -403,7 +417,7 @@ gboolean maxgl_pipeline_pull(MaxglPipeline *pipeline, GstSample **sample, gint64
             return FALSE;
         if (end)
             return TRUE;
-        if (g_get_monotonic_time() > deadline) {
+        if (left == 0) {
             set_timeout(pipeline, error);
             return FALSE;
         }

@@ -16,6 +16,9 @@ MaxglPipeline *maxgl_pipeline_open(const char *path, const MaxglDecoderOptions *
 /** Never waits for longer than the timeout: what hangs is left to a thread of its own. NULL is nothing. */
 void maxgl_pipeline_close(MaxglPipeline *pipeline);
 
+/** Changes how long maxgl_pipeline_pull() waits, the timeout at first. */
+void maxgl_pipeline_set_patience(MaxglPipeline *pipeline, double seconds);
+
 /** Waits for the next picture, whose caps are one of #MaxglPixelFormat's formats in system memory. At the end
  * @sample is NULL. @time: stream time in nanoseconds; made up from the frame rate where the picture has none.
  *  #MAXGL_ERROR_FORMAT for what GStreamer cannot decode, #MAXGL_ERROR_IO for what it cannot read and after
