@@ -89,7 +89,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglEvaluation, maxgl_evaluation_free)
  * "version", "time", "model", "model_sha256", "network", "device", "data", "clips", "features",
  * "train_split", "seed", "splits" (videos, bad and clips of each), and "results": for each label column and
  * test split an object with "label", "split" and "networks", an object with a member for each network
- * compared. docs/evaluation.md says the rest.
+ * compared.
  */
 char *maxgl_evaluation_linear_json(const MaxglEvaluation *evaluation, GError **error);
 char *maxgl_evaluation_retrieval_json(const MaxglEvaluation *evaluation, GError **error);

@@ -192,12 +192,13 @@ gboolean maxgl_features_each(MaxglEmbedder *embedder, const MaxglDataset *datase
     if (!close_video(&w, error))
         return FALSE;
     maxgl_progress_finish(g_steal_pointer(&progress));
-    gsize left_out = 0;
-    g_autofree MaxglBadVideo *list = maxgl_loader_get_bad(loader, &left_out);
-    if (left_out > 0)
-        g_message("%" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " videos were bad and left out", left_out, total);
+    MaxglLoaderStats stats;
+    maxgl_loader_get_stats(loader, &stats);
+    if (stats.bad > 0)
+        g_message("%" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " videos were bad and left out", stats.bad,
+                  total);
     if (bad)
-        *bad = left_out;
+        *bad = stats.bad;
     return TRUE;
 }
 

@@ -43,7 +43,7 @@ static void fit_scale(MaxglLinearProbe *p, const MaxglLabelled *set)
         }
     for (int i = 0; i < p->length; i++) {
         const double deviation = sqrt(squares[i] / (double)n);
-        p->scale[i] = deviation > 1e-6 * fabs(p->mean[i]) + 1e-30 ? (float)(1 / deviation) : 0;
+        p->scale[i] = deviation > 1e-6 * fabs((double)p->mean[i]) + 1e-30 ? (float)(1 / deviation) : 0;
     }
 }
 

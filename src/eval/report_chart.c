@@ -59,20 +59,19 @@ static Frame frame_of(const MaxglChart *c)
 
 static void append_axes(GString *html, const Frame *f)
 {
-    const double step = tick_step(f->y1 - f->y0, TICKS);
-    for (double y = ceil(f->y0 / step) * step; y <= f->y1; y += step) {
-        const double at = to_y(f, y);
+    const double y_step = tick_step(f->y1 - f->y0, TICKS);
+    const double x_step = MAX(1, tick_step(MAX(f->x1 - f->x0, 1), TICKS));
+    for (gint64 i = (gint64)ceil(f->y0 / y_step); (double)i * y_step <= f->y1; i++) {
+        const double at = to_y(f, (double)i * y_step);
         g_string_append_printf(html,
                                "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
                                "<text class=\"tick\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">%g</text>\n",
-                               LEFT, WIDTH - RIGHT, at, at, LEFT - 7, at + 4,
-                               fabs(y) < 1e-9 * step ? 0 : (double)(float)y);
+                               LEFT, WIDTH - RIGHT, at, at, LEFT - 7, at + 4, (double)i * y_step);
     }
-    const double x_step = MAX(1, tick_step(MAX(f->x1 - f->x0, 1), TICKS));
-    for (double x = ceil(f->x0 / x_step) * x_step; x <= f->x1; x += x_step)
+    for (gint64 i = (gint64)ceil(f->x0 / x_step); (double)i * x_step <= f->x1; i++)
         g_string_append_printf(
             html, "<text class=\"tick\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">%.0f</text>\n",
-            to_x(f, x), HEIGHT - BOTTOM + 17, x);
+            to_x(f, (double)i * x_step), HEIGHT - BOTTOM + 17, (double)i * x_step);
 }
 
 /* The mean of the values around each; @n of them. */
