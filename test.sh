@@ -23,7 +23,7 @@ cmake --preset release >/dev/null
 cmake --build --preset release -- --quiet
 
 step "tests of the release build"
-ctest --preset release --output-junit "$PWD/build/release/tests.xml"
+ctest --preset release -j "$(nproc)" --output-junit "$PWD/build/release/tests.xml"
 
 if [ "$mode" = all ]; then
   step "clang-tidy"
@@ -35,9 +35,7 @@ if [ "$mode" = all ]; then
   cmake --build --preset debug -- --quiet
 
   step "host tests of the debug build"
-  ASAN_OPTIONS="${ASAN_OPTIONS:-}:suppressions=$PWD/tests/asan.supp" \
-    LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0" \
-    ctest --preset debug -LE checkcl
+  ctest --preset debug -j "$(nproc)" -LE checkcl
 fi
 
 printf '\nall of it holds (%d s)\n' $((SECONDS - started))
