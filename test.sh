@@ -34,8 +34,10 @@ if [ "$mode" = all ]; then
   cmake --preset debug >/dev/null
   cmake --build --preset debug -- --quiet
 
-  step "host tests of the debug build"
-  ctest --preset debug -j "$(nproc)" -LE checkcl
+  step "tests of the debug build"
+  ctest --preset debug -j "$(nproc)" -LE opencl
+  # OpenCL drivers keep memory until the process ends: what is ours to leak is looked for above.
+  ASAN_OPTIONS=detect_leaks=0 ctest --preset debug -j "$(nproc)" -L opencl -LE checkcl -E "net/(forward|training)"
 fi
 
 printf '\nall of it holds (%d s)\n' $((SECONDS - started))
