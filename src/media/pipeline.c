@@ -177,7 +177,14 @@ static gint64 slices(double seconds)
     return (gint64)(seconds * G_TIME_SPAN_SECOND / SLICE) + 1;
 }
 
-/* FALSE if the job has not returned within the timeout; its result otherwise in @result. */
+/* Pictures that the sink keeps before the decoder has to wait. */
+#define MAX_PICTURES 4U
+
+/* FALSE if the job has not returned within the timeout; its result otherwise in @result.
+ *
+ * A sink that is full, and that nobody takes pictures from while the job runs, holds a lock that the
+ * pipeline's own change of state may be waiting for, and the job for that one. So it is never full then; a
+ * seek throws away what it took in meanwhile. */
 static gboolean guarded(MaxglPipeline *pipeline, JobKind kind, gint64 time, gboolean *result)
 {
     Job *job = g_new0(Job, 1);
@@ -187,6 +194,8 @@ static gboolean guarded(MaxglPipeline *pipeline, JobKind kind, gint64 time, gboo
     g_cond_init(&job->cond);
     job->kind = kind;
     job->time = time;
+    if (kind != JOB_PLAY)
+        g_object_set(pipeline->sink, "max-buffers", 0U, NULL);
     gst_element_call_async(pipeline->bin, job_run, job, job_unref);
     gint64 left = slices(pipeline->options.timeout);
     g_mutex_lock(&job->mutex);
@@ -197,6 +206,8 @@ static gboolean guarded(MaxglPipeline *pipeline, JobKind kind, gint64 time, gboo
     *result = job->result;
     g_mutex_unlock(&job->mutex);
     job_unref(job);
+    if (kind == JOB_SEEK)
+        g_object_set(pipeline->sink, "max-buffers", MAX_PICTURES, NULL);
     return done;
 }
 
@@ -328,8 +339,8 @@ static gboolean configure(MaxglPipeline *pipeline, GError **error)
         return FALSE;
     }
     g_object_set(pipeline->source, "uri", uri, "force-sw-decoders", TRUE, NULL);
-    g_object_set(pipeline->sink, "sync", FALSE, "async", FALSE, "max-buffers", 4u, "enable-last-sample",
-                 FALSE, "qos", FALSE, NULL);
+    g_object_set(pipeline->sink, "sync", FALSE, "async", FALSE, "max-buffers", MAX_PICTURES,
+                 "enable-last-sample", FALSE, "qos", FALSE, NULL);
     g_object_set_data(G_OBJECT(pipeline->convert), "maxgl-sink", pipeline->sink);
     g_object_set_data(G_OBJECT(pipeline->convert), "maxgl-rgb", GINT_TO_POINTER(pipeline->options.rgb));
     g_signal_connect(pipeline->source, "pad-added", G_CALLBACK(on_pad_added), pipeline->convert);
