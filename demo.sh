@@ -11,6 +11,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 [ $# -eq 0 ] || { echo "usage: ./demo.sh (no arguments)" >&2; exit 2; }
+trap 'echo "demo.sh: line $LINENO failed" >&2' ERR
 trap 'printf "\ndemo.sh: stopped; ./demo.sh goes on from here\n" >&2; exit 130' INT TERM
 
 out=demo-run
@@ -74,9 +75,9 @@ show $maxgl eval retrieval linear --model $out/run --data $out/videos/list.csv -
   --clips 4 --random-init
 
 step "a file through GStreamer"
-video=$(find $out/videos/test -name '*.mkv' | sort | head -n 1)
+tests=("$out"/videos/test/*)
 export GST_PLUGIN_PATH_1_0="$PWD/$build/gst-plugin${GST_PLUGIN_PATH_1_0:+:$GST_PLUGIN_PATH_1_0}"
-show gst-launch-1.0 -m filesrc location="$video" ! decodebin ! videoconvert ! \
+show gst-launch-1.0 -m filesrc location="${tests[0]}" ! decodebin ! videoconvert ! \
   maxglembed model=$out/run/model.safetensors partial=pad-last ! fakesink >$out/pipeline.log
 sed -n -e '/^\$/p' -e 's/^.*(element): maxgl-embedding/maxgl-embedding/p' $out/pipeline.log
 
