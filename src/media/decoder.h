@@ -1,10 +1,13 @@
 /* Frames out of a video file, by GStreamer.
  *
- * Frame numbers. A video has a nominal frame rate f (the container's; else the most frequent distance of its
+ * Frame numbers. A video has a nominal frame rate f (the container's; else the median distance of its
  * first frames). Frame k is the picture on screen (k + ½)/f seconds after the first frame's time stamp. At a
  * constant rate that is the k-th frame, whatever the container's rounding; at a variable one a picture that
  * stays on screen for long has several numbers and one that is shorter than 1/f may have none. Frame k begins
  * at k/f seconds.
+ *
+ * AVI has no time stamps, and decoders guess those of reordered pictures, differently after a seek. So AVI
+ * files of up to two minutes are always decoded from their start; longer ones have vague_times.
  *
  * What is not done: orientation tags and pixel aspect ratios are not applied, interlaced pictures are not
  * taken apart. If the picture's size changes within the video, later pictures are scaled to the first one's
@@ -19,7 +22,7 @@
 typedef struct {
     double timeout; /**< seconds without any new frame after which the file is given up; default 20 */
     gboolean rgb;   /**< deliver RGB whatever the video has (thumbnails) */
-    int niceness;   /**< added to the niceness of the decoding threads; default 0 */
+    int niceness;   /**< of the decoding threads, where theirs is lower; default 0 */
     GCancellable *cancellable; /**< ends every call with #MAXGL_ERROR_CANCELLED; or NULL */
 } MaxglDecoderOptions;
 
@@ -27,12 +30,9 @@ typedef struct {
 typedef struct {
     MaxglFrameLayout layout; /**< of the frames delivered */
     double fps;              /**< nominal frame rate, above 0 */
-    gint64
-        frames; /**< frame numbers 0 … frames − 1 exist; where the pictures end, not what the header says */
-    double seconds; /**< frames / fps */
-    gboolean
-        vague_times; /**< a frame number can stand for another picture after a seek (AVI longer than two
-                      * minutes: it has no time stamps, and decoders guess those of reordered pictures) */
+    gint64 frames;        /**< numbers 0 … frames − 1 exist: counted to the last picture, not announced */
+    double seconds;       /**< frames / fps */
+    gboolean vague_times; /**< after a seek a number can stand for a neighbouring picture */
 } MaxglVideoInfo;
 
 /** An open video: one pipeline, one thread at a time. */

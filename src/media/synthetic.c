@@ -165,7 +165,7 @@ static void texture_init(Texture *texture, int seed, int background)
     maxgl_random_init(&random, (guint64)seed, MAXGL_RANDOM_SYNTHETIC, 1, (guint64)background);
     for (int i = 0; i < 2; i++)
         for (int channel = 0; channel < 3; channel++)
-            texture->color[i][channel] = 40 + draw(&random, 150);
+            texture->color[i][channel] = 60 + draw(&random, 100);
     for (int i = 0; i < COARSE * COARSE; i++)
         texture->coarse[i / COARSE][i % COARSE] = draw(&random, 256);
     for (int i = 0; i < FINE * FINE; i++)
@@ -245,7 +245,7 @@ static void draw_shape(const MaxglSyntheticOptions *options, const MaxglSyntheti
                        guint8 *rgb)
 {
     int width = options->width, height = options->height;
-    int r = MIN(width, height) * UNIT * 5 / 32;
+    int r = MIN(width, height) * UNIT * 7 / 32;
     int reach = r * 5 / 4 / UNIT + 2;
     for (int j = -reach; j <= reach; j++) {
         for (int i = -reach; i <= reach; i++) {
@@ -264,7 +264,7 @@ static void draw_shape(const MaxglSyntheticOptions *options, const MaxglSyntheti
             for (int channel = 0; channel < 3; channel++)
                 pixel[channel] =
                     (guint8)((pixel[channel] * (16 - bright - dark) + colors[video->color][channel] * bright +
-                              colors[video->color][channel] * 5 / 8 * dark) /
+                              colors[video->color][channel] * 7 / 8 * dark) /
                              16);
         }
     }
