@@ -51,9 +51,9 @@ static void choose_tile(MaxglContext *context, const Job *job, const char *shape
             for (int rh = 1; rh <= MIN(job->out[1], (registers - ku) / (ku * rw)); rh++) {
                 if (rh > 1 && rw < job->out[2])
                     break;
-                const double tiles =
-                    (double)ceil_div(job->out[2], rw) * ceil_div(job->out[1], rh) * (job->out_blocks / ku);
-                const double cycles = tiles * tile_cycles(ku, rh * rw);
+                const int tiles = ceil_div(job->out[2], rw) * ceil_div(job->out[1], rh),
+                          groups = job->out_blocks / ku;
+                const double cycles = (double)tiles * groups * tile_cycles(ku, rh * rw);
                 if (cycles < best) {
                     best = cycles;
                     tile->ku = ku;
@@ -260,7 +260,9 @@ static WeightsTile weights_tile(MaxglContext *context, const MaxglConv3d *conv)
                 tile.cu = cu;
             }
         }
-    tile.chunk_rows = CLAMP(tuned(context, shape, "chunk_pixels", 224) / out.w, 1, out.h);
+    tile.ku = MAX(tile.ku, 1);
+    tile.cu = MAX(tile.cu, 1);
+    tile.chunk_rows = MAX(MIN(tuned(context, shape, "chunk_pixels", 224) / MAX(out.w, 1), out.h), 1);
     const int groups =
         out_blocks / tile.ku * (maxgl_shape_blocks(&conv->input) / (tile.planar ? tile.cu : 1));
     const int n_chunks = out.n * out.t * ceil_div(out.h, tile.chunk_rows);

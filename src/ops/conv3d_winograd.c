@@ -58,7 +58,7 @@ static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out);
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
-    Plan plan = {.tiles_h = ceil_div(out.h, OUTPUTS), .tiles_w = ceil_div(out.w, OUTPUTS)};
+    Plan plan = {.tiles_h = ceil_div(out.h, OUTPUTS), .tiles_w = ceil_div(out.w, OUTPUTS), .ku = 1, .rw = 1};
     plan.n_tiles = in.n * plan.tiles_h * plan.tiles_w;
 
     const int registers = tuned(context, shape, "registers", 14);
@@ -76,7 +76,8 @@ static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
 
     const gsize tile_floats = (gsize)FREQUENCIES * in.t * in_blocks * in.block;
     const gsize cache = (gsize)tuned(context, shape, "chunk_kib", 8192) * 1024;
-    const int fit = MAX(1, (int)(cache / (tile_floats * sizeof(float) * plan.rw))) * plan.rw;
+    const int fit =
+        MAX(1, (int)(cache / (tile_floats * sizeof(float) * (gsize)MAX(plan.rw, 1)))) * MAX(plan.rw, 1);
     plan.chunk_tiles = MIN(fit, ceil_div(plan.n_tiles, plan.rw) * plan.rw);
     plan.n_chunks = ceil_div(plan.n_tiles, plan.chunk_tiles);
     plan.chunk_tiles = ceil_div(ceil_div(plan.n_tiles, plan.n_chunks), plan.rw) * plan.rw;

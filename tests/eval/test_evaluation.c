@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-#define DATA "synth:videos=48,test=12,test_new=6,frames=9,directions=4,colors=2,shapes=1,backgrounds=2,seed=78"
+#define DATA                                                                                                 \
+    "synth:videos=48,test=12,test_new=6,frames=9,directions=4,colors=2,shapes=1,backgrounds=2,seed=78"
 
 static char *folder, *model;
 static const MaxglEvaluationOptions defaults = {

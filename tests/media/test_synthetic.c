@@ -41,7 +41,8 @@ static void same_bytes_everywhere(void **state)
 {
     static const char *const settings[] = {
         "", "width=33,height=47,speeds=3,colors=6,shapes=6,drift=0.5,backgrounds=0,seed=9"};
-    static const char *const sums[] = {"79db67225d1f3d00a0a71557ac2cf4dc", "e08603698b14b79c5d8628a1cd183185"};
+    static const char *const sums[] = {"79db67225d1f3d00a0a71557ac2cf4dc",
+                                       "e08603698b14b79c5d8628a1cd183185"};
     for (gsize s = 0; s < G_N_ELEMENTS(settings); s++) {
         MaxglSyntheticOptions options = options_of(settings[s]);
         MaxglFrameLayout layout;
