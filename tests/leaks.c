@@ -1,5 +1,5 @@
 /* Leaks that are not ours, for programs built with AddressSanitizer. */
-#include <maxgl/visibility.h>
+#include "../src/include/maxgl/visibility.h"
 
 MAXGL_API const char *__asan_default_options(void);
 MAXGL_API const char *__lsan_default_suppressions(void);
