@@ -13,7 +13,9 @@
  *   GROUPS      work-groups that fill the device: with fewer, tiles are halved, or the sum over pixels is cut
  *   ITEMS       the fewest work-items in a group that halving may lead to
  *
- * Results depend on these parameters and the convolution, never on the device at hand. */
+ * Forward and backward data sum in the order of depth whatever the tile; backward weights in parts that these
+ * parameters and the convolution decide (and the device only if its local memory is too small for the tile).
+ */
 #ifndef MAXGL_OPS_CONV3D_GEMM_H
 #define MAXGL_OPS_CONV3D_GEMM_H
 
