@@ -255,8 +255,9 @@ gboolean maxgl_recipe_validate(const MaxglRecipe *recipe, GError **error)
 MaxglModelInfo *maxgl_recipe_model_info(const MaxglRecipe *recipe, const MaxglResnet *resnet)
 {
     MaxglModelInfo *info = maxgl_model_info_new(&resnet->spec);
+    const gboolean shorter_side = recipe->clip.resize_width == 0;
     info->preprocessing.resize_width = recipe->clip.resize_width;
-    info->preprocessing.resize_height = recipe->clip.resize_height;
+    info->preprocessing.resize_height = shorter_side ? recipe->clip.size : recipe->clip.resize_height;
     info->preprocessing.antialias = recipe->clip.antialias;
     info->frame_stride = recipe->clip.stride;
     info->recipe = maxgl_recipe_identity_text(recipe);

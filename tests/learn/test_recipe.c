@@ -173,6 +173,12 @@ static void test_model_info(void **state)
     g_autoptr(MaxglRecipe) back = maxgl_recipe_new();
     assert_true(maxgl_options_load_text(&maxgl_recipe_table, back, info->recipe, "metadata", NULL));
     assert_int_equal(back->clip.stride, 3);
+
+    /* Without sizes of its own the shorter side becomes the clip's. */
+    g_autoptr(MaxglRecipe) plain = recipe_with(SETS("network.name=r3d_18", "clip.size=48"));
+    g_autoptr(MaxglModelInfo) of_plain = maxgl_recipe_model_info(plain, resnet);
+    assert_int_equal(of_plain->preprocessing.resize_width, 0);
+    assert_int_equal(of_plain->preprocessing.resize_height, 48);
 }
 
 static void test_shipped_recipes(void **state)
