@@ -45,7 +45,7 @@ static cl_mem buffer_new(gsize bytes)
 static void prepare_network(Trainer *r, const char *name, int n, int t, int s, double dropout)
 {
     static const char *const outputs[] = {"fc", NULL};
-    const MaxglNetworkOptions options = {MAXGL_NETWORK_TRAINING, n, outputs, 5};
+    const MaxglNetworkOptions options = {MAXGL_NETWORK_TRAINING, n, outputs, 5, .exact = TRUE};
     g_autoptr(GError) error = NULL;
     g_autoptr(MaxglResnet) resnet = resnet_named(name, r->classes, t, s);
     resnet->spec.dropout = dropout;
