@@ -305,8 +305,8 @@ gboolean maxgl_network_plan(MaxglNetwork *n, const char *const *outputs, GError 
     n->weights_plan = maxgl_memory_plan_new(info->base_align, info->max_allocation);
     n->is_output = g_new0(gboolean, n->resnet->n_tensors);
     n->layers = g_new0(MaxglLayerPlan, n->resnet->n_layers);
-    n->values = g_new(int, n->resnet->n_tensors);
-    n->gradients = g_new(int, n->resnet->n_tensors);
+    n->values = g_new0(int, n->resnet->n_tensors);
+    n->gradients = g_new0(int, n->resnet->n_tensors);
     for (int i = 0; i < n->resnet->n_tensors; i++)
         n->values[i] = n->gradients[i] = NO_BLOCK;
     if (!mark_active(n, outputs, error))
