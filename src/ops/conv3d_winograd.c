@@ -210,11 +210,10 @@ static gboolean worthwhile(MaxglContext *context, const MaxglConv3d *conv, Maxgl
     const Plan plan = make_plan(context, pass == MAXGL_CONV3D_FORWARD ? conv : &back);
     const MaxglShape out = maxgl_conv3d_output(conv);
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
-    const int pixels = out.n * out.t * out.h * out.w;
+    const gint64 pixels = (gint64)out.n * out.t * out.h * out.w, tiles = (gint64)plan.n_tiles * out.t;
     return MIN(conv->input.c, conv->out_channels) >= tuned(context, shape, "least_channels", 32) &&
-           plan.n_tiles * out.t >= tuned(context, shape, "least_tiles", 64) &&
-           pixels * 100 >=
-               plan.n_tiles * out.t * OUTPUTS * OUTPUTS * tuned(context, shape, "least_filled_percent", 50);
+           tiles >= tuned(context, shape, "least_tiles", 64) &&
+           pixels * 100 >= tiles * OUTPUTS * OUTPUTS * tuned(context, shape, "least_filled_percent", 50);
 }
 
 static gsize prepared_bytes(MaxglContext *context, const MaxglConv3d *conv)
