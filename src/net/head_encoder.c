@@ -51,8 +51,6 @@ cl_mem maxgl_head_gradient(const MaxglHeadBuilder *b, const char *prefix, const 
     return p ? p->gradient : NULL;
 }
 
-/* ---------------- one matrix ---------------- */
-
 /* y = W·x for each pixel: a linear layer on matrices, else a 1×1×1 convolution. */
 typedef struct {
     gboolean is_map;
@@ -114,8 +112,6 @@ static gboolean project_backward_data(MaxglHeadBuilder *b, const Projection *p, 
                                             error);
 }
 
-/* ---------------- declaration ---------------- */
-
 static char *full_name(const MaxglEncoder *e, const char *what)
 {
     return g_strdup_printf("%s.%s", e->prefix, what);
@@ -162,8 +158,6 @@ void maxgl_encoder_declare(const MaxglEncoder *e, MaxglParameters *parameters)
     declare_vector(e, parameters, "norm.weight", MAXGL_PARAMETER_UNDECAYED, one);
     declare_vector(e, parameters, "norm.bias", MAXGL_PARAMETER_UNDECAYED, zero);
 }
-
-/* ---------------- passes ---------------- */
 
 static MaxglShape output_shape(const MaxglEncoder *e)
 {

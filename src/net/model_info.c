@@ -51,8 +51,6 @@ void maxgl_preprocessing_init(MaxglPreprocessing *p, MaxglFamily family, int hei
     p->antialias = family != MAXGL_FAMILY_TORCHVISION; /* the others resize with Pillow */
 }
 
-/* ---------------- from names and shapes ---------------- */
-
 /* A tensor "PREFIX" + "NAME", or NULL. */
 static const MaxglSafetensor *find(const MaxglSafetensors *file, const char *prefix, const char *name)
 {
@@ -152,8 +150,6 @@ static gboolean infer(const MaxglSafetensors *file, MaxglModelInfo *info, GError
     g_prefix_error(error, "%s: ", maxgl_safetensors_path(file));
     return FALSE;
 }
-
-/* ---------------- metadata ---------------- */
 
 static gboolean bad_metadata(const MaxglSafetensors *file, const char *key, GError **error)
 {

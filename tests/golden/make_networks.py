@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes networks.safetensors, training_*.safetensors and max_gl.safetensors: what PyTorch computes with 3D ResNets,
-their training and the Max-GL objective, for weights and clips that follow from a formula (golden_formula.h has the
+their training and the Max-GL objective, for weights and clips that follow from a formula (tests/net/formula.c has the
 same in C). Everything is computed in double precision, so the numbers carry no rounding of their own.
 
 Run: python3 make_networks.py   (made with PyTorch 1.13.0, torchvision 0.14.1; takes some minutes)
@@ -16,9 +16,6 @@ import torch.nn.functional as F
 import torchvision
 
 torch.set_default_dtype(torch.float64)
-
-
-# ---------------- the formula ----------------
 
 
 def noise(name, n):
@@ -64,9 +61,6 @@ def clips(name, n, t, s):
     coarse = coarse.repeat(4, 2).repeat(8, 3).repeat(8, 4)[:, :, :t, :s, :s]
     fine = 0.5 * noise(name, n * 3 * t * s * s).reshape(n, 3, t, s, s)
     return torch.from_numpy((coarse + fine).astype(np.float32).astype(np.float64))
-
-
-# ---------------- networks ----------------
 
 
 class ShortcutA(nn.Module):
@@ -163,9 +157,6 @@ def torchvision_name(name):
     return ".".join(parts)
 
 
-# ---------------- files ----------------
-
-
 def save(path, tensors):
     header, data = {}, b""
     for name, value in tensors.items():
@@ -177,9 +168,6 @@ def save(path, tensors):
     with open(path, "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text + data)
     print(path, 8 + len(text) + len(data), "bytes")
-
-
-# ---------------- forward passes ----------------
 
 FORWARD = [
     ("hara-r3d10@0.25", 2, 8, 32),
@@ -215,9 +203,6 @@ def forward_all():
     found["r3d_18/2x8x56/pool"] = features[0]
     found["r3d_18/2x8x56/fc"] = logits
     save("networks.safetensors", found)
-
-
-# ---------------- training ----------------
 
 # Five steps of a small network are already chaotic: at these settings PyTorch in single precision follows PyTorch in
 # double precision; at greater learning rates it does not. The real r3d_18 needs a very small one.
@@ -262,9 +247,6 @@ def train_all():
             probe = torch.from_numpy(noise("probe", value.numel()))
             found[name] = torch.stack([change.norm(), change @ probe, value.flatten() @ probe])
     save("training_r3d_18.safetensors", found)
-
-
-# ---------------- Max-GL ----------------
 
 
 class Encoder(nn.Module):
