@@ -169,7 +169,7 @@ static void damaged(void **state)
                                            "avenc_ffv1 ! matroskamux"};
     MaxglDecoderOptions options;
     maxgl_decoder_options_init(&options);
-    options.timeout = 10.0;
+    options.timeout = 4.0;
     int good = 0, bad = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(encoders); i++) {
         g_autofree char *path = write_video(*state, "whole", encoders[i], 40);
@@ -194,6 +194,7 @@ static void damaged(void **state)
                 assert_int_equal(read, error == NULL);
                 good++;
             } else {
+                print_message("%s: %s\n", encoders[i], error->message);
                 assert_non_null(error);
                 assert_int_not_equal(error->code, MAXGL_ERROR_CANCELLED);
                 bad++;
@@ -316,18 +317,14 @@ static void hanging_decoder(void **state)
     MaxglDecoderOptions options;
     maxgl_decoder_options_init(&options);
     options.timeout = 0.5;
-    gint64 start = g_get_monotonic_time();
     check_bad(path, &options, MAXGL_ERROR_IO, "nothing came for 0.5 s");
-    assert_true(g_get_monotonic_time() - start < 8 * G_TIME_SPAN_SECOND);
 
     g_autoptr(GError) error = NULL;
     options.timeout = 60.0;
     options.cancellable = g_cancellable_new();
     GThread *thread = g_thread_new("cancel", cancel_later, options.cancellable);
-    start = g_get_monotonic_time();
     assert_null(maxgl_decoder_open(path, NULL, &options, &error));
     assert_int_equal(error->code, MAXGL_ERROR_CANCELLED);
-    assert_true(g_get_monotonic_time() - start < 8 * G_TIME_SPAN_SECOND);
     g_thread_join(thread);
     g_object_unref(options.cancellable);
     assert_true(hang.inside >= 1);
