@@ -27,7 +27,8 @@ ctest --preset release -j "$(nproc)" --output-junit "$PWD/build/release/tests.xm
 
 if [ "$mode" = all ]; then
   step "clang-tidy"
-  git ls-files 'src/*.c' 'gst-plugin/*.c' | xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p build/release 2>/dev/null
+  # One file a process: with several, version 14 takes every va_list after the first file's for uninitialised.
+  git ls-files 'src/*.c' 'gst-plugin/*.c' | xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build/release 2>/dev/null
   echo "clang-tidy: clean"
 
   step "debug build with AddressSanitizer and UndefinedBehaviorSanitizer"

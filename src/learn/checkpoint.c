@@ -11,8 +11,9 @@
 /* PyTorch's names of what an optimiser keeps of a parameter. */
 static const char *state_name(const MaxglOptimizer *optimizer, int state)
 {
-    static const char *const moments[] = {"exp_avg", "exp_avg_sq"};
-    return optimizer->kind == MAXGL_OPTIMIZER_SGD ? "momentum_buffer" : moments[state];
+    if (optimizer->kind == MAXGL_OPTIMIZER_SGD)
+        return "momentum_buffer";
+    return state == 0 ? "exp_avg" : "exp_avg_sq";
 }
 
 static char *state_tensor_name(const MaxglTrainingState *state, int which, const MaxglParameter *parameter)

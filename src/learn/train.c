@@ -77,12 +77,12 @@ static gboolean open_data(Session *s, GError **error)
 static gboolean plan_length(Session *s, GError **error)
 {
     const gsize videos = maxgl_dataset_size(s->dataset), batch = (gsize)s->recipe->train.batch;
-    if (videos < batch)
+    s->steps_per_epoch = (gint64)(videos / batch);
+    if (s->steps_per_epoch < 1)
         return refuse(error,
                       "train.batch: %" G_GSIZE_FORMAT " is more than the %" G_GSIZE_FORMAT
                       " videos of %s: make it smaller",
                       batch, videos, s->recipe->data.path);
-    s->steps_per_epoch = (gint64)(videos / batch);
     s->steps =
         s->recipe->train.steps > 0 ? s->recipe->train.steps : s->recipe->train.epochs * s->steps_per_epoch;
     s->position.videos = (gint64)videos;
@@ -259,11 +259,17 @@ static gboolean train_step(Session *s, GError **error)
     return every == 0 || step % every != 0 || save_checkpoint(s, error);
 }
 
+static gsize bad_videos(const Session *s)
+{
+    MaxglLoaderStats stats;
+    maxgl_loader_get_stats(s->loader, &stats);
+    return stats.bad;
+}
+
 /* The error that ends a session early; what can be saved is. */
 static void stop(Session *s, GError **error)
 {
-    gsize n = 0;
-    g_autofree MaxglBadVideo *bad = maxgl_loader_get_bad(s->loader, &n);
+    const gsize n = bad_videos(s);
     const gboolean interrupted = g_error_matches(*error, MAXGL_ERROR, MAXGL_ERROR_CANCELLED);
     g_autoptr(GError) unsaved = NULL;
     g_clear_pointer(&s->progress, maxgl_progress_free);
@@ -282,8 +288,7 @@ static void stop(Session *s, GError **error)
 
 static gboolean finish(Session *s, GError **error)
 {
-    gsize n = 0;
-    g_autofree MaxglBadVideo *bad = maxgl_loader_get_bad(s->loader, &n);
+    const gsize n = bad_videos(s);
     g_autofree char *path = maxgl_run_file(s->run, MAXGL_RUN_MODEL);
     const MaxglTrainingState *state = maxgl_trainer_state(s->trainer);
     if (!save_checkpoint(s, error) ||
