@@ -11,6 +11,11 @@
 #define BAR_MAX 40
 #define BAR_STEP 8 /* so that the bar does not change its width with every digit behind it */
 
+/* When how much was done. */
+typedef struct {
+    gint64 time, done;
+} Mark;
+
 struct MaxglProgress {
     char *title;
     char *metrics;
@@ -19,6 +24,7 @@ struct MaxglProgress {
         first; /* steps done before the clock started: a resumed run's; −1 until the first step is reported */
     gint64 done;
     gint64 started, shown; /* monotonic microseconds */
+    Mark before, half;     /* how far it was after a quarter to a half of the steps done since, and later */
     gboolean bar, color;   /* what stderr can show */
     gboolean utf8;
     MaxglProgress *beneath; /* the one that was drawn before this */
@@ -115,13 +121,30 @@ static double elapsed_seconds(const MaxglProgress *progress)
     return (double)(g_get_monotonic_time() - progress->started) / G_USEC_PER_SEC;
 }
 
-/* Negative while not known. */
+/* Negative while not known. The latest half or more of the steps tells how fast it goes: the first ones build
+ * kernels and open files. */
 static double remaining_seconds(const MaxglProgress *progress)
 {
-    gint64 steps = progress->done - progress->first;
+    gint64 steps = progress->done - progress->before.done;
     if (progress->total <= 0 || progress->first < 0 || steps <= 0)
         return -1;
-    return elapsed_seconds(progress) / (double)steps * (double)MAX(progress->total - progress->done, 0);
+    double elapsed = (double)(g_get_monotonic_time() - progress->before.time) / G_USEC_PER_SEC;
+    return elapsed / (double)steps * (double)MAX(progress->total - progress->done, 0);
+}
+
+static void start_marks(MaxglProgress *progress, gint64 first)
+{
+    progress->first = first;
+    progress->before = progress->half = (Mark){progress->started, first};
+}
+
+static void move_marks(MaxglProgress *progress)
+{
+    const gint64 done = progress->done - progress->first, half = progress->half.done - progress->first;
+    if (done <= 0 || done < 2 * half)
+        return;
+    progress->before = progress->half;
+    progress->half = (Mark){g_get_monotonic_time(), progress->done};
 }
 
 static void erase(void)
@@ -206,7 +229,8 @@ void maxgl_progress_set(MaxglProgress *progress, gint64 done, const char *format
     progress->done = done;
     /* The first step reported is taken to be the first one made since the start. */
     if (progress->first < 0)
-        progress->first = MAX(done - 1, 0);
+        start_marks(progress, MAX(done - 1, 0));
+    move_marks(progress);
     show(progress, FALSE);
     g_mutex_unlock(&lock);
     va_end(arguments);

@@ -164,7 +164,7 @@ static gpointer write_videos(gpointer user_data)
         else
             g_clear_error(&error);
         writing->written++;
-        maxgl_progress_set(writing->progress, (gint64)writing->written, "%s", writing->folder);
+        maxgl_progress_set(writing->progress, (gint64)writing->written, "%s", "");
     }
     g_mutex_unlock(&writing->mutex);
     return NULL;

@@ -170,16 +170,40 @@ static void test_restart(void **state)
     assert_true(g_str_has_prefix(text, "epoch 2: 1/3, loss, "));
 }
 
+/* A start of a second, fifty quick steps: by the mean of them all, at least 19 seconds would be left. */
+static void test_slow_start_is_forgotten(void **state)
+{
+    capture_start(80);
+    MaxglProgress *progress = maxgl_progress_new("train", 1000);
+    g_usleep(G_USEC_PER_SEC);
+    for (int i = 1; i <= 50; i++)
+        maxgl_progress_set(progress, i, "%s", "");
+    maxgl_progress_line("now");
+    g_autofree char *text = capture_stop();
+    maxgl_progress_free(progress);
+    const char *drawn = strstr(text, "50/1000  ");
+    assert_non_null(drawn);
+    double seconds = g_ascii_strtod(drawn + strlen("50/1000  "), NULL);
+    assert_true(seconds < 19);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
     const struct CMUnitTest tests[] = {
-        TEST(test_render),         TEST(test_render_total_unknown),
-        TEST(test_render_narrow),  TEST(test_bar_is_no_wider_than_forty),
-        TEST(test_time_text),      TEST(test_bar_on_a_terminal),
-        TEST(test_bar_is_redrawn), TEST(test_color),
-        TEST(test_plain_lines),    TEST(test_dumb_terminal),
-        TEST(test_nested),         TEST(test_restart),
+        TEST(test_render),
+        TEST(test_render_total_unknown),
+        TEST(test_render_narrow),
+        TEST(test_bar_is_no_wider_than_forty),
+        TEST(test_time_text),
+        TEST(test_bar_on_a_terminal),
+        TEST(test_bar_is_redrawn),
+        TEST(test_color),
+        TEST(test_plain_lines),
+        TEST(test_dumb_terminal),
+        TEST(test_nested),
+        TEST(test_restart),
+        TEST(test_slow_start_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
