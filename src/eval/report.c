@@ -1,48 +1,7 @@
 #include "eval/report_parts.h"
 
-#include "compute/kernel_sources.h"
-
 #include <maxgl/error.h>
 #include <string.h>
-
-/* The style sheet, embedded when building. */
-extern const MaxglEmbeddedFile maxgl_report_files[];
-
-void maxgl_html(GString *html, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    g_autofree char *text = g_markup_vprintf_escaped(format, arguments);
-    va_end(arguments);
-    g_string_append(html, text);
-}
-
-/* ---------------- JSON ---------------- */
-
-const char *maxgl_json_string(JsonObject *object, const char *name, const char *otherwise)
-{
-    JsonNode *node = object ? json_object_get_member(object, name) : NULL;
-    const char *value = node && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
-    return value ? value : otherwise;
-}
-
-double maxgl_json_number(JsonObject *object, const char *name)
-{
-    JsonNode *node = object ? json_object_get_member(object, name) : NULL;
-    return node && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_double(node) : 0;
-}
-
-JsonObject *maxgl_json_object(JsonObject *object, const char *name)
-{
-    JsonNode *node = object ? json_object_get_member(object, name) : NULL;
-    return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-}
-
-JsonArray *maxgl_json_array(JsonObject *object, const char *name)
-{
-    JsonNode *node = object ? json_object_get_member(object, name) : NULL;
-    return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
-}
 
 /* ---------------- the folder ---------------- */
 
@@ -87,12 +46,6 @@ static JsonObject *read_run(const char *run)
 }
 
 /* ---------------- the page ---------------- */
-
-static void append_fact(GString *html, const char *name, const char *value)
-{
-    if (value && value[0])
-        maxgl_html(html, "<dt>%s</dt><dd>%s</dd>\n", name, value);
-}
 
 static JsonObject *last_session(JsonObject *run)
 {
@@ -142,12 +95,12 @@ static void append_facts(GString *html, JsonObject *run)
         "maxgl-cl %s, seed %.0f", maxgl_json_string(session, "version", "?"), maxgl_json_number(run, "seed"));
     g_autofree char *begun = time_text(maxgl_json_string(session, "started", ""));
     g_string_append(html, "<dl class=\"facts\">\n");
-    append_fact(html, "Network", network);
-    append_fact(html, "Videos", data);
-    append_fact(html, "Training", steps);
-    append_fact(html, "Device", hardware);
-    append_fact(html, "Program", version);
-    append_fact(html, "Begun", begun);
+    maxgl_html_fact(html, "Network", network);
+    maxgl_html_fact(html, "Videos", data);
+    maxgl_html_fact(html, "Training", steps);
+    maxgl_html_fact(html, "Device", hardware);
+    maxgl_html_fact(html, "Program", version);
+    maxgl_html_fact(html, "Begun", begun);
     g_string_append(html, "</dl>\n");
 }
 
@@ -165,15 +118,9 @@ static void append_recipe(GString *html, const char *run)
 
 static void append_header(GString *html, const char *name, JsonObject *run, GPtrArray *results)
 {
-    maxgl_html(html,
-               "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n"
-               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-               "<title>%s – Max-GL</title>\n<style>\n",
-               name);
-    g_string_append(html, maxgl_report_files[0].text);
-    maxgl_html(html, "</style></head>\n<body>\n<header><h1>%s</h1>\n", name);
-    g_string_append(html, "<p class=\"lead\">Max-GL: a 3D ResNet that learnt from videos without labels, by "
-                          "mutual information between clips and their regions.</p>\n");
+    maxgl_html_begin(html, name,
+                     "Max-GL: a 3D ResNet that learnt from videos without labels, by mutual information "
+                     "between clips and their regions.");
     maxgl_report_tiles(html, results);
     if (run)
         append_facts(html, run);
@@ -199,7 +146,6 @@ char *maxgl_report_make(const MaxglReportOptions *options, GError **error)
         return NULL;
     maxgl_report_pictures(html, results, options);
     append_recipe(html, options->run);
-    g_string_append(html,
-                    "</main>\n<footer>Made by maxgl-cl report " MAXGL_VERSION ".</footer>\n</body></html>\n");
+    maxgl_html_end(html, "report");
     return g_string_free(g_steal_pointer(&html), FALSE);
 }

@@ -33,14 +33,6 @@ static double to_y(const Frame *f, double y)
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (y - f->y0) / (f->y1 - f->y0);
 }
 
-/* 1, 2 or 5 times a power of ten: the distance between about @count ticks over @range. */
-static double tick_step(double range, int count)
-{
-    const double raw = range / count, power = pow(10, floor(log10(raw)));
-    const double part = raw / power;
-    return power * (part < 1.5 ? 1 : part < 3.5 ? 2 : part < 7.5 ? 5 : 10);
-}
-
 static Frame frame_of(const MaxglChart *c)
 {
     Frame f = {c->x[0], c->x[c->n - 1], INFINITY, -INFINITY};
@@ -59,8 +51,8 @@ static Frame frame_of(const MaxglChart *c)
 
 static void append_axes(GString *html, const Frame *f)
 {
-    const double y_step = tick_step(f->y1 - f->y0, TICKS);
-    const double x_step = MAX(1, tick_step(MAX(f->x1 - f->x0, 1), TICKS));
+    const double y_step = maxgl_html_tick_step(f->y1 - f->y0, TICKS);
+    const double x_step = MAX(1, maxgl_html_tick_step(MAX(f->x1 - f->x0, 1), TICKS));
     for (gint64 i = (gint64)ceil(f->y0 / y_step); (double)i * y_step <= f->y1; i++) {
         const double at = to_y(f, (double)i * y_step);
         g_string_append_printf(html,

@@ -2,12 +2,8 @@
 #ifndef MAXGL_EVAL_REPORT_PARTS_H
 #define MAXGL_EVAL_REPORT_PARTS_H
 
+#include "eval/html.h"
 #include "eval/report.h"
-
-#include <json-glib/json-glib.h>
-
-/** Appends HTML; what %s stands for is escaped. */
-void maxgl_html(GString *html, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /** A curve over training steps. */
 typedef struct {
@@ -39,11 +35,5 @@ void maxgl_report_results(GString *html, GPtrArray *results);
 /** Appends the section of pictures: training clips as the network sees them, and queries of the retrieval
  * among @results with what was found. */
 void maxgl_report_pictures(GString *html, GPtrArray *results, const MaxglReportOptions *options);
-
-/** A member that may be missing. */
-const char *maxgl_json_string(JsonObject *object, const char *name, const char *otherwise);
-double maxgl_json_number(JsonObject *object, const char *name);
-JsonObject *maxgl_json_object(JsonObject *object, const char *name); /**< or NULL */
-JsonArray *maxgl_json_array(JsonObject *object, const char *name);   /**< or NULL */
 
 #endif

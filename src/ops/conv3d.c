@@ -130,6 +130,11 @@ static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv
     return other;
 }
 
+const char *maxgl_conv3d_algorithm_name(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    return choose(context, conv, pass)->name;
+}
+
 gsize maxgl_conv3d_forward_workspace(MaxglContext *context, const MaxglConv3d *conv)
 {
     return choose(context, conv, MAXGL_CONV3D_FORWARD)->workspace(context, conv, MAXGL_CONV3D_FORWARD);

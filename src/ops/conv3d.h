@@ -40,6 +40,17 @@ void maxgl_conv3d_unpack_weights(const MaxglConv3d *conv, const float *packed, f
 /** Multiply-adds of one pass by the direct method, the convention of every figure we print. */
 double maxgl_conv3d_macs(const MaxglConv3d *conv);
 
+/** Its passes. */
+typedef enum {
+    MAXGL_CONV3D_FORWARD,
+    MAXGL_CONV3D_BACKWARD_DATA,
+    MAXGL_CONV3D_BACKWARD_WEIGHTS,
+    MAXGL_CONV3D_FORWARD_PREPARED, /**< inside ops, for workspace() only */
+} MaxglConv3dPass;
+
+/** Name of the algorithm that the tuning database chooses for a pass ("direct", "winograd", "gemm"). */
+const char *maxgl_conv3d_algorithm_name(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass);
+
 /** Bytes of scratch memory a pass wants, whatever algorithm the tuning database chooses; 0 = none. */
 gsize maxgl_conv3d_forward_workspace(MaxglContext *context, const MaxglConv3d *conv);
 gsize maxgl_conv3d_backward_data_workspace(MaxglContext *context, const MaxglConv3d *conv);

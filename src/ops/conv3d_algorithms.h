@@ -5,13 +5,6 @@
 
 #include "ops/conv3d.h"
 
-typedef enum {
-    MAXGL_CONV3D_FORWARD,
-    MAXGL_CONV3D_BACKWARD_DATA,
-    MAXGL_CONV3D_BACKWARD_WEIGHTS,
-    MAXGL_CONV3D_FORWARD_PREPARED, /**< for workspace() only */
-} MaxglConv3dPass;
-
 /** One algorithm; the functions are those of conv3d.h. Some may be NULL. */
 typedef struct {
     const char

@@ -81,6 +81,12 @@ static const MaxglLinearAlgorithm *choose(MaxglContext *context, GError **error)
     return NULL;
 }
 
+const char *maxgl_linear_algorithm_name(MaxglContext *context, GError **error)
+{
+    const MaxglLinearAlgorithm *algorithm = choose(context, error);
+    return algorithm ? algorithm->name : NULL;
+}
+
 static gsize workspace_of(MaxglContext *context, const MaxglLinear *linear, MaxglLinearPass pass)
 {
     const MaxglLinearAlgorithm *algorithm = choose(context, NULL);

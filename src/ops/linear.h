@@ -32,6 +32,10 @@ void maxgl_linear_unpack_weights(const MaxglLinear *linear, const float *packed,
 /** Multiply-adds of one pass. */
 double maxgl_linear_macs(const MaxglLinear *linear);
 
+/** Name of the algorithm that the tuning database chooses for all passes; NULL with MAXGL_ERROR_USAGE if
+ * there is none of that name. */
+const char *maxgl_linear_algorithm_name(MaxglContext *context, GError **error);
+
 /** Bytes of scratch memory a pass wants, whatever algorithm the tuning database ("linear"/"algorithm": direct
  * or clblast) chooses; 0 = none. */
 gsize maxgl_linear_forward_workspace(MaxglContext *context, const MaxglLinear *linear);

@@ -1,7 +1,9 @@
-#include "cli/bench_network.h"
+#include "bench/network.h"
 
 #include "base/interrupt.h"
+#include "base/progress.h"
 #include "base/random.h"
+#include "bench/record.h"
 #include "ops/optimizer.h"
 #include "ops/softmax_cross_entropy.h"
 
@@ -83,14 +85,17 @@ static gboolean fill_input(MaxglContext *context, const MaxglTensor *input, GErr
 static gboolean time_runs(MaxglContext *context, MaxglNetwork *network, Training *training,
                           const MaxglNetworkBench *bench, MaxglNetworkTimes *times, GError **error)
 {
+    g_autoptr(MaxglProgress) progress = maxgl_progress_new("runs", bench->repeats + 1);
     times->seconds = g_new0(double, bench->repeats);
     for (int i = 0; i <= bench->repeats; i++) {
         const gint64 start = g_get_monotonic_time();
         if (maxgl_interrupt_check(error) == FALSE ||
             !run_once(context, network, training, (guint32)i + 1, error))
             return FALSE;
+        const double seconds = (double)(g_get_monotonic_time() - start) * 1e-6;
         if (i > 0)
-            times->seconds[i - 1] = (double)(g_get_monotonic_time() - start) * 1e-6;
+            times->seconds[i - 1] = seconds;
+        maxgl_progress_set(progress, i + 1, "%.1f ms", seconds * 1e3);
     }
     return TRUE;
 }
@@ -121,6 +126,7 @@ gboolean maxgl_network_bench(MaxglContext *context, const MaxglResnet *resnet, c
          (!training || maxgl_buffer_read(context, extra.result, 0, &loss, sizeof loss, error));
     times->loss = loss.loss;
     times->bytes = context->peak;
+    times->resident = maxgl_peak_resident_bytes();
     training_clear(context, &extra);
     return ok;
 }

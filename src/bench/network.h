@@ -1,6 +1,6 @@
 /* Timing of a whole network's passes, for maxgl-cl bench. */
-#ifndef MAXGL_CLI_BENCH_NETWORK_H
-#define MAXGL_CLI_BENCH_NETWORK_H
+#ifndef MAXGL_BENCH_NETWORK_H
+#define MAXGL_BENCH_NETWORK_H
 
 #include "net/network.h"
 
@@ -19,13 +19,15 @@ typedef struct {
     double
         macs; /**< multiply-adds of one run by the direct method (training: three times the forward pass) */
     guint64 bytes;        /**< the most device memory in use */
+    guint64 resident;     /**< the most memory that the process had at once, 0 = not known */
     double build_seconds; /**< until the first run could start: kernels built or found in the cache */
     double loss; /**< training: cross-entropy after the last step, a sign that the arithmetic is real */
 } MaxglNetworkTimes;
 
 /**
  * Times @resnet (training: with classes) on random clips and labels, weights drawn from a fixed seed.
- * Errors: MAXGL_ERROR_LIMIT, MAXGL_ERROR_DEVICE, MAXGL_ERROR_CANCELLED after Ctrl-C.
+ * Shows its progress on stderr. Errors: MAXGL_ERROR_LIMIT, MAXGL_ERROR_DEVICE, MAXGL_ERROR_CANCELLED after
+ * Ctrl-C.
  */
 gboolean maxgl_network_bench(MaxglContext *context, const MaxglResnet *resnet, const MaxglNetworkBench *bench,
                              MaxglNetworkTimes *times, GError **error);

@@ -1,0 +1,25 @@
+/* Every layer of a network by itself: how fast each pass is, and how right. */
+#ifndef MAXGL_BENCH_LAYERS_H
+#define MAXGL_BENCH_LAYERS_H
+
+#include "bench/record.h"
+#include "net/resnet3d.h"
+
+typedef struct {
+    int batch;      /**< clips at once, at least 1 */
+    gboolean exact; /**< see MaxglConv3d */
+    int repeats;    /**< timed runs of each pass, at least 1 */
+} MaxglLayersOptions;
+
+/**
+ * Measures each layer of @resnet that differs from those before it, on random numbers: the passes of
+ * training, and a convolution's of inference (weights made ready, bias and ReLU behind it). Results are
+ * compared with float64 at some places. Shows its progress on stderr.
+ * @roof: measured before, after and in between (see maxgl_roof_measure()).
+ * Returns: (element MaxglBenchRow*, freed with the array) in the network's order; NULL with
+ * MAXGL_ERROR_LIMIT, MAXGL_ERROR_DEVICE, MAXGL_ERROR_CANCELLED after Ctrl-C.
+ */
+GPtrArray *maxgl_bench_layers(MaxglContext *context, const MaxglResnet *resnet,
+                              const MaxglLayersOptions *options, MaxglRoof *roof, GError **error);
+
+#endif

@@ -1,0 +1,47 @@
+/* Records of measurements as docs/benchmarks.md describes them: JSON that says what ran where. */
+#ifndef MAXGL_BENCH_RECORD_H
+#define MAXGL_BENCH_RECORD_H
+
+#include "bench/roof.h"
+#include "bench/timing.h"
+
+#include <json-glib/json-glib.h>
+
+/** One measured piece of work: a layer's pass, a part of the heads. */
+typedef struct {
+    char *name;       /**< "layer1.0.conv1": the first of its kind */
+    char *what;       /**< "convolution 3×3×3 /1,1,1" */
+    char *size;       /**< "2×64×16×56×56 → 2×64×16×56×56" */
+    const char *pass; /**< "forward", "backward_data", …; static */
+    char *algorithm;  /**< NULL where there is only one */
+    int count;        /**< how many there are of this kind and size */
+    MaxglTimes times;
+    double flops;    /**< of one, by the direct method; 0 where bytes are what matters */
+    double bytes;    /**< that it must read and write */
+    gsize workspace; /**< bytes of scratch memory */
+    double error;    /**< relative L2 error against float64 … */
+    guint samples;   /**< … over so many results; 0: not compared */
+} MaxglBenchRow;
+
+MaxglBenchRow *maxgl_bench_row_new(const char *name, const char *what, const char *size, const char *pass);
+void maxgl_bench_row_free(MaxglBenchRow *row);
+
+/** Starts a record: the program, the device, the system, @pass; the caller adds members and ends it. */
+JsonBuilder *maxgl_record_begin(const MaxglContext *context, const char *pass);
+
+/** Members. Numbers that are not finite become null. */
+void maxgl_record_string(JsonBuilder *record, const char *name, const char *value);
+void maxgl_record_number(JsonBuilder *record, const char *name, double value);
+void maxgl_record_times(JsonBuilder *record, const MaxglTimes *times);
+void maxgl_record_roof(JsonBuilder *record, const MaxglRoof *roof);
+
+/** Member "rows" with all of @rows (element MaxglBenchRow*), each with its share of the roof. */
+void maxgl_record_rows(JsonBuilder *record, const GPtrArray *rows, const MaxglRoof *roof);
+
+/** Ends the record and writes it. MAXGL_ERROR_IO. */
+gboolean maxgl_record_write(JsonBuilder *record, const char *path, GError **error);
+
+/** The most memory that the process has had at once, bytes: VmHWM of Linux; 0 where that is not known. */
+guint64 maxgl_peak_resident_bytes(void);
+
+#endif

@@ -1,0 +1,164 @@
+/* maxgl-cl bench: what it prints and records, and what it says when it cannot. */
+#include "cli.h"
+
+#include <json-glib/json-glib.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A network whose layers take microseconds. */
+#define TINY "--net", "r3d-vcop@0.0625", "--clip", "4x16x16", "--repeats", "2"
+
+static JsonParser *parse(const char *name)
+{
+    g_autofree char *text = cli_read(name);
+    g_autoptr(GError) error = NULL;
+    JsonParser *parser = json_parser_new();
+    if (!json_parser_load_from_data(parser, text, -1, &error))
+        fail_msg("%s: %s", name, error->message);
+    return parser;
+}
+
+static JsonObject *root_of(JsonParser *parser)
+{
+    return json_node_get_object(json_parser_get_root(parser));
+}
+
+static double positive(JsonObject *object, const char *member)
+{
+    if (!json_object_has_member(object, member))
+        fail_msg("no member \"%s\"", member);
+    const double value = json_object_get_double_member(object, member);
+    if (!(value > 0) || isinf(value))
+        fail_msg("%s is %g", member, value);
+    return value;
+}
+
+/* What every record says of the place where it was made. */
+static void assert_place(JsonObject *record, const char *pass)
+{
+    static const char *const texts[] = {"program",          "date",   "device",
+                                        "architecture",     "driver", "platform",
+                                        "platform_version", "os",     "kernel"};
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+        if (!json_object_has_member(record, texts[i]))
+            fail_msg("no member \"%s\"", texts[i]);
+    assert_string_equal(json_object_get_string_member(record, "pass"), pass);
+    positive(record, "compute_units");
+    positive(record, "peak_gflop_per_s");
+    positive(record, "copy_gbyte_per_s");
+}
+
+static void assert_times(JsonObject *object, int n)
+{
+    const double median = positive(object, "median_s");
+    assert_int_equal((int)json_object_get_double_member(object, "n"), n);
+    assert_true(positive(object, "min_s") <= median);
+    assert_true(positive(object, "p90_s") >= median);
+}
+
+static void network(void **state)
+{
+    g_autoptr(CliRun) run =
+        cli_expect(0, "bench", TINY, "--pass", "training", "--json", "training.json", NULL);
+    cli_assert_contains(run->out, "r3d-vcop@0.0625, 2 clips of 4x16x16, training step, fast algorithms");
+    cli_assert_contains(run->out, "GFLOP/s of multiply-adds, copies at ");
+    g_autoptr(JsonParser) parser = parse("training.json");
+    JsonObject *record = root_of(parser);
+    assert_place(record, "training");
+    assert_times(record, 2);
+    assert_int_equal(json_array_get_length(json_object_get_array_member(record, "seconds")), 2);
+    positive(record, "peak_device_bytes");
+    positive(record, "direct_gflop");
+    positive(record, "of_peak");
+}
+
+static void layers(void **state)
+{
+    static const char *const passes[] = {"inference", "forward", "backward_data", "backward_weights",
+                                         "backward"};
+    gboolean seen[G_N_ELEMENTS(passes)] = {FALSE};
+    double layers = 0;
+    g_autoptr(CliRun) run = cli_expect(0, "bench", TINY, "--pass", "layers", "--json", "layers.json", NULL);
+    cli_assert_contains(run->out, "layer1.0.conv1 ×2");
+    cli_assert_contains(run->out, "2×4×4×8×8 → 2×4×4×8×8");
+    cli_assert_contains(run->out, "all layers, each as often as the network has it:");
+    g_autoptr(JsonParser) parser = parse("layers.json");
+    JsonObject *record = root_of(parser);
+    assert_place(record, "layers");
+    JsonArray *rows = json_object_get_array_member(record, "rows");
+    for (guint i = 0; i < json_array_get_length(rows); i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        const char *pass = json_object_get_string_member(row, "pass");
+        assert_times(row, 2);
+        positive(row, "bytes");
+        positive(row, "of_bandwidth");
+        assert_true(positive(row, "error_samples") == 200);
+        /* Winograd's is the largest that there is. */
+        assert_true(json_object_get_double_member(row, "relative_l2_error") < 2e-5);
+        if (g_str_has_prefix(json_object_get_string_member(row, "what"), "convolution")) {
+            assert_true(json_object_has_member(row, "algorithm"));
+            positive(row, "of_peak");
+        }
+        for (guint p = 0; p < G_N_ELEMENTS(passes); p++)
+            seen[p] |= strcmp(pass, passes[p]) == 0;
+        if (strcmp(pass, "forward") == 0)
+            layers += positive(row, "count");
+    }
+    for (guint p = 0; p < G_N_ELEMENTS(passes); p++)
+        if (!seen[p])
+            fail_msg("no row of %s", passes[p]);
+    /* 12 convolutions (stem, 4 blocks of two, 3 shortcuts), as many batch norms, pool and fc */
+    assert_int_equal((int)layers, 26);
+}
+
+/* Max-pool and shortcut A are layers of hara's networks only. */
+static void other_layers(void **state)
+{
+    g_autoptr(CliRun) run = cli_expect(0, "bench", "--net", "hara-r3d10-a@0.0625", "--clip", "4x16x16",
+                                       "--batch", "1", "--repeats", "1", "--exact", "--pass", "layers", NULL);
+    cli_assert_contains(run->out, "max-pool 3×3×3 /2,2,2");
+    cli_assert_contains(run->out, "subsampling, zero channels /2,2,2");
+    cli_assert_contains(run->out, "exact algorithms");
+}
+
+static void usage(void **state)
+{
+    g_autoptr(CliRun) pass = cli_expect(2, "bench", "--pass", "everything", NULL);
+    cli_assert_contains(pass->err, "--pass=everything: give inference, training");
+    g_autoptr(CliRun) clip = cli_expect(2, "bench", "--clip", "16x112", NULL);
+    cli_assert_contains(clip->err, "--clip=16x112: give frames, height and width, such as 16x112x112");
+    g_autoptr(CliRun) batch = cli_expect(2, "bench", "--batch", "-3", NULL);
+    cli_assert_contains(batch->err, "--batch=-3 is out of range; allowed: 1 … 65536");
+    g_autoptr(CliRun) repeats = cli_expect(2, "bench", "--repeats", "0", NULL);
+    cli_assert_contains(repeats->err, "--repeats=0 is out of range; allowed: 1 … 100000");
+    g_autoptr(CliRun) net = cli_expect(2, "bench", "--net", "r3d_19", NULL);
+    cli_assert_contains(net->err, "r3d_18");
+    g_autoptr(CliRun) extra = cli_expect(2, "bench", "inference", NULL);
+    cli_assert_contains(extra->err, "inference");
+    g_autoptr(CliRun) help = cli_expect(0, "bench", "--help", NULL);
+    cli_assert_contains(help->out, "maxgl-cl bench --device gpu --pass layers --json layers.json");
+}
+
+static void record_cannot_be_written(void **state)
+{
+    g_autoptr(CliRun) run = cli_expect(1, "bench", TINY, "--json", "nowhere/x.json", NULL);
+    cli_assert_contains(run->err, "nowhere/x.json: cannot write");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(network),
+        cmocka_unit_test(layers),
+        cmocka_unit_test(other_layers),
+        cmocka_unit_test(usage),
+        cmocka_unit_test(record_cannot_be_written),
+    };
+    return cmocka_run_group_tests(tests, cli_set_up, cli_tear_down);
+}
