@@ -52,7 +52,7 @@ static float *host_floats(MaxglMaterial *m, gsize n)
     return values;
 }
 
-const float *maxgl_material_random(MaxglMaterial *m, gsize n, guint salt)
+float *maxgl_material_random(MaxglMaterial *m, gsize n, guint salt)
 {
     if (!m->pool)
         fill_pool(m);

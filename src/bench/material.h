@@ -17,7 +17,7 @@ MaxglContext *maxgl_material_context(const MaxglMaterial *material);
 
 /** @n standard normal numbers on the host, other ones for another @salt; they belong to @material. (They
  * repeat after a prime number of a million or so: drawing more would take longer than measuring.) */
-const float *maxgl_material_random(MaxglMaterial *material, gsize n, guint salt);
+float *maxgl_material_random(MaxglMaterial *material, gsize n, guint salt);
 
 /** Device memory of @bytes, undefined. *@buffer is NULL if @bytes is 0. */
 gboolean maxgl_material_buffer(MaxglMaterial *material, gsize bytes, cl_mem *buffer, GError **error);

@@ -1,9 +1,6 @@
 #include "bench/network.h"
 
-#include "base/interrupt.h"
-#include "base/progress.h"
 #include "base/random.h"
-#include "bench/record.h"
 #include "ops/optimizer.h"
 #include "ops/softmax_cross_entropy.h"
 
@@ -58,17 +55,23 @@ static gboolean training_init(MaxglContext *context, MaxglNetwork *network, Maxg
            maxgl_optimizer_update(t->update, &t->optimizer, &t->buffers, 0, floats, 0, error);
 }
 
-static gboolean run_once(MaxglContext *context, MaxglNetwork *network, Training *t, guint32 step,
-                         GError **error)
+typedef struct {
+    MaxglContext *context;
+    MaxglNetwork *network;
+    Training training;
+} Step;
+
+static gboolean run_once(gpointer data, guint32 number, GError **error)
 {
-    if (!maxgl_sequence_run(maxgl_network_forward(network), error))
+    Step *s = data;
+    Training *t = &s->training;
+    if (!maxgl_sequence_run(maxgl_network_forward(s->network), error))
         return FALSE;
-    if (t->update &&
-        (!maxgl_optimizer_set_step(context, &t->optimizer, t->buffers.step, step, 1e-3, error) ||
-         !maxgl_sequence_run(t->loss, error) || !maxgl_sequence_run(maxgl_network_backward(network), error) ||
-         !maxgl_sequence_run(t->update, error)))
-        return FALSE;
-    return maxgl_context_finish(context, error);
+    return !t->update ||
+           (maxgl_optimizer_set_step(s->context, &t->optimizer, t->buffers.step, number, 1e-3, error) &&
+            maxgl_sequence_run(t->loss, error) &&
+            maxgl_sequence_run(maxgl_network_backward(s->network), error) &&
+            maxgl_sequence_run(t->update, error));
 }
 
 static gboolean fill_input(MaxglContext *context, const MaxglTensor *input, GError **error)
@@ -82,26 +85,8 @@ static gboolean fill_input(MaxglContext *context, const MaxglTensor *input, GErr
     return maxgl_tensor_write(context, input, clips, error);
 }
 
-static gboolean time_runs(MaxglContext *context, MaxglNetwork *network, Training *training,
-                          const MaxglNetworkBench *bench, MaxglNetworkTimes *times, GError **error)
-{
-    g_autoptr(MaxglProgress) progress = maxgl_progress_new("runs", bench->repeats + 1);
-    times->seconds = g_new0(double, bench->repeats);
-    for (int i = 0; i <= bench->repeats; i++) {
-        const gint64 start = g_get_monotonic_time();
-        if (maxgl_interrupt_check(error) == FALSE ||
-            !run_once(context, network, training, (guint32)i + 1, error))
-            return FALSE;
-        const double seconds = (double)(g_get_monotonic_time() - start) * 1e-6;
-        if (i > 0)
-            times->seconds[i - 1] = seconds;
-        maxgl_progress_set(progress, i + 1, "%.1f ms", seconds * 1e3);
-    }
-    return TRUE;
-}
-
 gboolean maxgl_network_bench(MaxglContext *context, const MaxglResnet *resnet, const MaxglNetworkBench *bench,
-                             MaxglNetworkTimes *times, GError **error)
+                             MaxglBenchRun *run, GError **error)
 {
     const gboolean training = bench->mode == MAXGL_NETWORK_TRAINING;
     const char *const outputs[] = {training ? "fc" : "pool", NULL};
@@ -110,28 +95,18 @@ gboolean maxgl_network_bench(MaxglContext *context, const MaxglResnet *resnet, c
     const gint64 start = g_get_monotonic_time();
     g_autoptr(MaxglParameters) parameters = maxgl_parameters_new(context);
     maxgl_resnet_declare(resnet, parameters);
-    *times = (MaxglNetworkTimes){.macs = maxgl_resnet_macs(resnet) * bench->batch * (training ? 3 : 1)};
+    *run = (MaxglBenchRun){.flops = 2 * maxgl_resnet_macs(resnet) * bench->batch * (training ? 3 : 1)};
     if (!maxgl_parameters_allocate(parameters, training, error) ||
         !maxgl_parameters_initialise(parameters, 1, error))
         return FALSE;
     g_autoptr(MaxglNetwork) network = maxgl_network_new(context, resnet, &options, parameters, error);
     if (!network)
         return FALSE;
-    Training extra = {0};
-    MaxglCrossEntropy loss = {0};
+    Step step = {.context = context, .network = network};
     gboolean ok = fill_input(context, maxgl_network_input(network), error) &&
-                  (!training || training_init(context, network, parameters, &extra, error));
-    times->build_seconds = (double)(g_get_monotonic_time() - start) * 1e-6;
-    ok = ok && time_runs(context, network, &extra, bench, times, error) &&
-         (!training || maxgl_buffer_read(context, extra.result, 0, &loss, sizeof loss, error));
-    times->loss = loss.loss;
-    times->bytes = context->peak;
-    times->resident = maxgl_peak_resident_bytes();
-    training_clear(context, &extra);
+                  (!training || training_init(context, network, parameters, &step.training, error));
+    run->build_seconds = (double)(g_get_monotonic_time() - start) * 1e-6;
+    ok = ok && maxgl_bench_run(context, run_once, &step, bench->repeats, run, error);
+    training_clear(context, &step.training);
     return ok;
-}
-
-void maxgl_network_bench_clear(MaxglNetworkTimes *times)
-{
-    g_clear_pointer(&times->seconds, g_free);
 }

@@ -1,5 +1,7 @@
 /* maxgl-cl bench: how fast things are on a device, and how that compares with other measurements. */
 #include "base/interrupt.h"
+#include "bench/data.h"
+#include "bench/heads.h"
 #include "bench/layers.h"
 #include "bench/network.h"
 #include "cli/command.h"
@@ -8,9 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DEFAULT_BATCH G_MININT /* none was given */
+
 typedef struct {
-    char *net, *clip, *pass, *json;
-    int batch, classes, repeats;
+    char *net, *clip, *pass, *json, *data;
+    int batch; /* clips; of heads and data: videos, with two clips each */
+    int classes, repeats, regions;
+    double seconds;
     gboolean exact;
 } Options;
 
@@ -50,61 +56,48 @@ static void print_roof(const MaxglRoof *roof)
 
 /* ---------------- a whole network ---------------- */
 
-static void print_network(const Options *o, const MaxglNetworkTimes *t, const MaxglTimes *s)
+static void print_run(const MaxglBenchRun *run, const MaxglRoof *roof)
 {
-    printf("%s, %d clips of %s, %s, %s algorithms, %d runs\n", o->net, o->batch, o->clip,
-           g_str_equal(o->pass, "training") ? "training step" : "inference", o->exact ? "exact" : "fast",
-           o->repeats);
-    printf("  median %.1f ms, fastest %.1f ms, 90th percentile %.1f ms\n", s->median * 1e3, s->min * 1e3,
-           s->p90 * 1e3);
-    printf("  %.2f clips/s, %.1f GFLOP/s by the direct count\n", o->batch / s->median,
-           2e-9 * t->macs / s->median);
+    const MaxglTimes t = maxgl_times_of(run->seconds, run->n);
+    printf("  median %.1f ms, fastest %.1f ms, 90th percentile %.1f ms of %d runs\n", t.median * 1e3,
+           t.min * 1e3, t.p90 * 1e3, run->n);
+    printf("  %.1f GFLOP/s by the direct count, %.0f %% of the device's peak\n", 1e-9 * run->flops / t.median,
+           100 * run->flops / t.median / roof->flops);
     printf("  %.1f MiB of device memory, process %.1f MiB at most, %.1f s to build or load the kernels\n",
-           (double)t->bytes / 1048576.0, (double)t->resident / 1048576.0, t->build_seconds);
+           (double)run->device_bytes / 1048576.0, (double)run->resident_bytes / 1048576.0,
+           run->build_seconds);
+    print_roof(roof);
 }
 
-static gboolean write_network(const Options *o, const MaxglContext *context, const MaxglNetworkTimes *t,
-                              const MaxglTimes *s, const MaxglRoof *roof, GError **error)
+static gboolean write_network(const Options *o, const MaxglContext *context, const MaxglBenchRun *run,
+                              const MaxglRoof *roof, GError **error)
 {
     g_autoptr(JsonBuilder) b = maxgl_record_begin(context, o->pass);
-    const double gflop = 2e-9 * t->macs;
     add_work(b, o);
-    maxgl_record_times(b, s);
-    json_builder_set_member_name(b, "seconds");
-    json_builder_begin_array(b);
-    for (int i = 0; i < o->repeats; i++)
-        json_builder_add_double_value(b, t->seconds[i]);
-    json_builder_end_array(b);
-    maxgl_record_number(b, "direct_gflop", gflop);
-    maxgl_record_number(b, "gflop_per_s", gflop / s->median);
-    maxgl_record_number(b, "of_peak", gflop * 1e9 / s->median / roof->flops);
-    maxgl_record_roof(b, roof);
-    maxgl_record_number(b, "peak_device_bytes", (double)t->bytes);
-    if (t->resident > 0)
-        maxgl_record_number(b, "peak_resident_bytes", (double)t->resident);
-    maxgl_record_number(b, "build_s", t->build_seconds);
+    maxgl_record_run(b, run, roof);
     return maxgl_record_write(b, o->json, error);
 }
 
 static gboolean bench_network(const Options *o, MaxglContext *context, GError **error)
 {
     g_autoptr(MaxglResnet) resnet = make_resnet(o, error);
-    const MaxglNetworkBench bench = {.mode = g_str_equal(o->pass, "training") ? MAXGL_NETWORK_TRAINING
-                                                                              : MAXGL_NETWORK_INFERENCE,
+    const gboolean training = g_str_equal(o->pass, "training");
+    const MaxglNetworkBench bench = {.mode = training ? MAXGL_NETWORK_TRAINING : MAXGL_NETWORK_INFERENCE,
                                      .batch = o->batch,
                                      .repeats = o->repeats,
                                      .exact = o->exact};
-    MaxglNetworkTimes times = {0};
+    MaxglBenchRun run = {0};
     MaxglRoof roof = {0};
-    gboolean ok = resnet && maxgl_network_bench(context, resnet, &bench, &times, error) &&
+    gboolean ok = resnet && maxgl_network_bench(context, resnet, &bench, &run, error) &&
                   maxgl_roof_measure(context, &roof, error);
     if (ok) {
-        const MaxglTimes s = maxgl_times_of(times.seconds, o->repeats);
-        print_network(o, &times, &s);
-        print_roof(&roof);
-        ok = !o->json || write_network(o, context, &times, &s, &roof, error);
+        printf("%s, %d clips of %s, %s, %s algorithms: %.2f clips/s\n", o->net, o->batch, o->clip,
+               training ? "training step" : "inference", o->exact ? "exact" : "fast",
+               o->batch / maxgl_times_of(run.seconds, run.n).median);
+        print_run(&run, &roof);
+        ok = !o->json || write_network(o, context, &run, &roof, error);
     }
-    maxgl_network_bench_clear(&times);
+    maxgl_bench_run_clear(&run);
     return ok;
 }
 
@@ -145,10 +138,10 @@ static void add_row(MaxglTable *table, const MaxglBenchRow *row, guint line, con
     maxgl_table_addf(table, row->samples ? "%.1e" : "", row->error);
 }
 
-static void print_rows(const GPtrArray *rows, const MaxglRoof *roof)
+static void print_rows(const char *title, const GPtrArray *rows, const MaxglRoof *roof)
 {
-    static const char *const titles[] = {"layer",    "pass",    "algorithm", ">median ms",   ">min",   ">p90",
-                                         ">GFLOP/s", ">% peak", ">MB",       ">% bandwidth", ">error", NULL};
+    const char *const titles[] = {title,      "pass",    "algorithm", ">median ms",   ">min",   ">p90",
+                                  ">GFLOP/s", ">% peak", ">MB",       ">% bandwidth", ">error", NULL};
     g_autoptr(MaxglTable) table = maxgl_table_new(titles);
     guint line = 0;
     for (guint i = 0; i < rows->len; i++) {
@@ -199,41 +192,152 @@ static gboolean bench_layers(const Options *o, MaxglContext *context, GError **e
     printf("layers of %s, %d clips of %s, %s algorithms, %d runs\n", o->net, o->batch, o->clip,
            o->exact ? "exact" : "fast", o->repeats);
     print_roof(&roof);
-    print_rows(rows, &roof);
+    print_rows("layer", rows, &roof);
     print_sums(rows);
     return !o->json || write_rows(o, context, rows, &roof, error);
 }
 
+/* ---------------- heads ---------------- */
+
+static gboolean write_heads(const Options *o, const MaxglContext *context, const MaxglHeadsOptions *heads,
+                            const MaxglBenchRun *run, const GPtrArray *rows, const MaxglRoof *roof,
+                            GError **error)
+{
+    g_autoptr(JsonBuilder) b = maxgl_record_begin(context, o->pass);
+    add_work(b, o);
+    maxgl_record_number(b, "regions", heads->regions);
+    maxgl_record_number(b, "features", heads->features);
+    maxgl_record_number(b, "channels", heads->channels);
+    maxgl_record_number(b, "hidden", heads->hidden);
+    maxgl_record_run(b, run, roof);
+    maxgl_record_rows(b, rows, roof);
+    return maxgl_record_write(b, o->json, error);
+}
+
+static gboolean bench_heads(const Options *o, MaxglContext *context, GError **error)
+{
+    g_autoptr(MaxglResnet) resnet = make_resnet(o, error);
+    if (!resnet)
+        return FALSE;
+    const MaxglMap map = resnet->tensors[maxgl_resnet_tap(resnet, "layer3")].map;
+    const MaxglHeadsOptions heads = {.videos = o->batch,
+                                     .features = maxgl_resnet_features(resnet),
+                                     .channels = map.c,
+                                     .regions = o->regions ? o->regions : map.t * map.h * map.w,
+                                     .hidden = 512,
+                                     .repeats = o->repeats};
+    MaxglBenchRun run = {0};
+    MaxglRoof roof = {0};
+    g_autoptr(GPtrArray) rows = maxgl_bench_heads(context, &heads, &run, error);
+    gboolean ok = rows && maxgl_roof_measure(context, &roof, error);
+    if (ok) {
+        printf("heads of %s, %d videos (two clips each), %d regions, concat %d: Global-MI and Local-MI with "
+               "gradients\n",
+               o->net, heads.videos, heads.regions, heads.hidden);
+        print_run(&run, &roof);
+        print_rows("part", rows, &roof);
+        ok = !o->json || write_heads(o, context, &heads, &run, rows, &roof, error);
+    }
+    maxgl_bench_run_clear(&run);
+    return ok;
+}
+
+/* ---------------- data ---------------- */
+
+static gboolean write_data(const Options *o, const MaxglContext *context, const GArray *rows, GError **error)
+{
+    g_autoptr(JsonBuilder) b = maxgl_record_begin(context, o->pass);
+    maxgl_record_string(b, "data", o->data);
+    maxgl_record_string(b, "clip", o->clip);
+    maxgl_record_number(b, "batch", o->batch);
+    maxgl_record_data(b, rows);
+    return maxgl_record_write(b, o->json, error);
+}
+
+static gboolean bench_data(const Options *o, MaxglContext *context, GError **error)
+{
+    MaxglResnetSpec spec;
+    if (!parse_clip(o->clip, &spec, error))
+        return FALSE;
+    const MaxglDataOptions options = {.source = o->data,
+                                      .frames = spec.frames,
+                                      .height = spec.height,
+                                      .width = spec.columns,
+                                      .stride = 1,
+                                      .batch = o->batch,
+                                      .seconds = o->seconds};
+    static const char *const titles[] = {"", ">clips/s", ">clips", ">waiting for videos", NULL};
+    g_autoptr(GArray) rows = maxgl_bench_data(context, &options, error);
+    if (!rows)
+        return FALSE;
+    printf("%s, clips of %s, batches of %d videos with two clips each\n", o->data, o->clip, o->batch);
+    g_autoptr(MaxglTable) table = maxgl_table_new(titles);
+    for (guint i = 0; i < rows->len; i++) {
+        const MaxglDataRow *row = &g_array_index(rows, MaxglDataRow, i);
+        maxgl_table_add(table, row->name);
+        maxgl_table_addf(table, "%.1f", (double)row->clips / row->seconds);
+        maxgl_table_addf(table, "%" G_GUINT64_FORMAT, row->clips);
+        maxgl_table_addf(table, "%.0f %%", 100 * row->waiting);
+    }
+    maxgl_table_print(table, "  ");
+    return !o->json || write_data(o, context, rows, error);
+}
+
 /* ---------------- the command ---------------- */
 
+/* What can be measured, and what is measured unless something else is asked for. */
 typedef struct {
-    const char *name;
+    const char *name, *net;
+    int batch;
     gboolean (*run)(const Options *o, MaxglContext *context, GError **error);
 } Pass;
 
-static const Pass passes[] = {
-    {"inference", bench_network}, {"training", bench_network}, {"layers", bench_layers}};
+static const Pass passes[] = {{"inference", "r3d_18", 2, bench_network},
+                              {"training", "r3d_18", 2, bench_network},
+                              {"layers", "r3d_18", 2, bench_layers},
+                              {"heads", "hara-r3d18", 32, bench_heads},
+                              {"data", "r3d_18", 8, bench_data}};
 
 static const Pass *find_pass(const char *name, GError **error)
 {
     for (guint i = 0; i < G_N_ELEMENTS(passes); i++)
         if (g_str_equal(passes[i].name, name))
             return &passes[i];
-    maxgl_command_usage(error, "--pass=%s: give inference, training or layers", name);
+    maxgl_command_usage(error, "--pass=%s: give inference, training, layers, heads or data", name);
     return NULL;
 }
 
-static gboolean check_range(const char *option, int value, int most, GError **error)
+static gboolean check_range(const char *option, int value, int least, int most, GError **error)
 {
-    return (value >= 1 && value <= most) ||
-           maxgl_command_usage(error, "--%s=%d is out of range; allowed: 1 … %d", option, value, most);
+    return (value >= least && value <= most) ||
+           maxgl_command_usage(error, "--%s=%d is out of range; allowed: %d … %d", option, value, least,
+                               most);
 }
 
-static gboolean run(const Options *o, GError **error)
+static gboolean check_options(const Options *o, GError **error)
+{
+    if (!check_range("batch", o->batch, g_str_equal(o->pass, "heads") ? 2 : 1, 65536, error) ||
+        !check_range("repeats", o->repeats, 1, 100000, error) ||
+        !check_range("regions", o->regions, 0, 65536, error))
+        return FALSE;
+    if (!(o->seconds > 0 && o->seconds <= 3600))
+        return maxgl_command_usage(error, "--seconds=%g is out of range; allowed: above 0, up to 3600",
+                                   o->seconds);
+    if (g_str_equal(o->pass, "data") && !o->data)
+        return maxgl_command_usage(error, "--data is missing: a folder of videos, a list, or synth:");
+    return TRUE;
+}
+
+static gboolean run(Options *o, GError **error)
 {
     const Pass *pass = find_pass(o->pass, error);
-    if (!pass || !check_range("batch", o->batch, 65536, error) ||
-        !check_range("repeats", o->repeats, 100000, error))
+    if (!pass)
+        return FALSE;
+    if (!o->net)
+        o->net = g_strdup(pass->net);
+    if (o->batch == DEFAULT_BATCH)
+        o->batch = pass->batch;
+    if (!check_options(o, error))
         return FALSE;
     g_autoptr(MaxglResnet) resnet =
         make_resnet(o, error); /* wrong usage is said before a device is looked for */
@@ -246,40 +350,53 @@ static gboolean run(const Options *o, GError **error)
 
 gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
 {
-    Options o = {.net = g_strdup("r3d_18"),
-                 .clip = g_strdup("16x112x112"),
+    Options o = {.clip = g_strdup("16x112x112"),
                  .pass = g_strdup("inference"),
-                 .batch = 2,
+                 .batch = DEFAULT_BATCH,
                  .classes = 400,
-                 .repeats = 5};
+                 .repeats = 5,
+                 .seconds = 5};
     const GOptionEntry entries[] = {
         {"pass", 'p', 0, G_OPTION_ARG_STRING, &o.pass,
-         "inference; training: forward, backward and SGD; layers: each by itself (inference)", "PASS"},
-        {"net", 'n', 0, G_OPTION_ARG_STRING, &o.net, "Network, as maxgl-cl model info names it (r3d_18)",
-         "NET"},
+         "inference, training, layers, heads or data (inference)", "PASS"},
+        {"net", 'n', 0, G_OPTION_ARG_STRING, &o.net,
+         "Network, as maxgl-cl model info names it (r3d_18; heads: hara-r3d18)", "NET"},
         {"clip", 'c', 0, G_OPTION_ARG_STRING, &o.clip, "Clip size: frames, height, width (16x112x112)",
          "TxHxW"},
-        {"batch", 'b', 0, G_OPTION_ARG_INT, &o.batch, "Clips at once (2)", "N"},
+        {"batch", 'b', 0, G_OPTION_ARG_INT, &o.batch,
+         "Clips at once (2); videos of two clips each (heads: 32, data: 8)", "N"},
         {"classes", 0, 0, G_OPTION_ARG_INT, &o.classes, "Classes of the training step (400)", "N"},
         {"exact", 0, 0, G_OPTION_ARG_NONE, &o.exact,
          "No algorithm whose rounding errors exceed direct summation's", NULL},
+        {"regions", 0, 0, G_OPTION_ARG_INT, &o.regions,
+         "Regions of Local-MI (0: every position of the network's layer3)", "R"},
+        {"data", 0, 0, G_OPTION_ARG_STRING, &o.data, "Videos: a folder, a list, or synth:key=value,…",
+         "SOURCE"},
+        {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &o.seconds, "How long each measurement of data takes (5)",
+         "S"},
         {"repeats", 'r', 0, G_OPTION_ARG_INT, &o.repeats, "Timed runs, after one that is not counted (5)",
          "N"},
         {"json", 0, 0, G_OPTION_ARG_FILENAME, &o.json, "Also write a record of the measurement", "FILE"},
         {NULL},
     };
     const MaxglCommandHelp help = {
-        .summary =
-            "Times a network with random weights on random clips, beside what the device can do at most.",
+        .summary = "Times a network or its parts, beside what the device can do at most.",
         .entries = entries,
         .examples = "  maxgl-cl bench\n"
                     "  maxgl-cl bench --net hara-r3d18 --batch 8 --pass training\n"
-                    "  maxgl-cl bench --device gpu --pass layers --json layers.json",
+                    "  maxgl-cl bench --device gpu --pass layers --json layers.json\n"
+                    "  maxgl-cl bench --pass heads --batch 32\n"
+                    "  maxgl-cl bench --pass data --data videos/",
         .more =
-            "--pass layers measures every layer and pass that differs from those before it: time,\n"
-            "algorithm, GFLOP/s by the direct count and what part of the device's measured peak that is,\n"
-            "bytes that must be moved and what part of the measured bandwidth, and the relative L2\n"
-            "error of 200 results against float64.\n"
+            "What --pass measures, always on random numbers:\n"
+            "  inference  a network's forward pass, batch norm folded into convolutions\n"
+            "  training   forward, cross-entropy, backward, SGD\n"
+            "  layers     every layer that differs from those before it, pass by pass: time, algorithm,\n"
+            "             GFLOP/s by the direct count and what part of the device's measured peak that is,\n"
+            "             bytes that must be moved and what part of the measured bandwidth, relative L2\n"
+            "             error of 200 results against float64\n"
+            "  heads      Max-GL's scores, estimates and their gradients, without a network\n"
+            "  data       decoding and preparing the videos of --data for training\n"
             "\n"
             "MAXGL_PROFILE=1 prints the time of every kernel at the end (it waits for each, so the\n"
             "whole is slower then).",
@@ -294,5 +411,6 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
     g_free(o.clip);
     g_free(o.pass);
     g_free(o.json);
+    g_free(o.data);
     return ok;
 }

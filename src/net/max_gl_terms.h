@@ -1,4 +1,5 @@
-/* The two terms of Max-GL: which features are paired, by which discriminator. Inside max_gl*.c. */
+/* The two terms of Max-GL: which features are paired, by which discriminator. Inside max_gl*.c, and for
+ * measuring. */
 #ifndef MAXGL_NET_MAX_GL_TERMS_H
 #define MAXGL_NET_MAX_GL_TERMS_H
 

@@ -127,16 +127,70 @@ static void other_layers(void **state)
     cli_assert_contains(run->out, "exact algorithms");
 }
 
+static void heads(void **state)
+{
+    g_autoptr(CliRun) run = cli_expect(0, "bench", TINY, "--pass", "heads", "--batch", "3", "--regions", "5",
+                                       "--json", "heads.json", NULL);
+    cli_assert_contains(run->out,
+                        "heads of r3d-vcop@0.0625, 3 videos (two clips each), 5 regions, concat 512");
+    g_autoptr(JsonParser) parser = parse("heads.json");
+    JsonObject *record = root_of(parser);
+    assert_place(record, "heads");
+    assert_times(record, 2);
+    assert_true(json_object_get_double_member(record, "regions") == 5);
+    /* 4·3·32·512 + 2·3·5·16·512 for the encoders, 9 + 2·5·9 pairs of 512·512 + 512; forward, backward */
+    const double macs = 4.0 * 3 * 32 * 512 + 2.0 * 3 * 5 * 16 * 512 + 99.0 * (512 * 512 + 512);
+    assert_true(fabs(positive(record, "direct_gflop") - 6e-9 * macs) < 1e-9);
+    JsonArray *rows = json_object_get_array_member(record, "rows");
+    assert_int_equal(json_array_get_length(rows), 6);
+    for (guint i = 0; i < 6; i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        assert_times(row, 2);
+        positive(row, "error_samples");
+        assert_true(json_object_get_double_member(row, "relative_l2_error") < 2e-5);
+    }
+}
+
+static void data(void **state)
+{
+    static const char *const names[] = {"decode", "decode, prepare", "cache, prepare"};
+    g_autoptr(CliRun) run =
+        cli_expect(0, "bench", "--pass", "data", "--data", "synth:videos=9,test=0,test_new=0", "--clip",
+                   "4x16x16", "--batch", "3", "--seconds", "0.2", "--json", "data.json", NULL);
+    cli_assert_contains(run->out, "synth:videos=9,test=0,test_new=0, clips of 4x16x16, batches of 3 videos");
+    g_autoptr(JsonParser) parser = parse("data.json");
+    JsonArray *rows = json_object_get_array_member(root_of(parser), "rows");
+    assert_int_equal(json_array_get_length(rows), 3);
+    for (guint i = 0; i < 3; i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        assert_string_equal(json_object_get_string_member(row, "name"), names[i]);
+        positive(row, "clips_per_s");
+        assert_true((int)positive(row, "clips") % 6 == 0);
+        assert_true(positive(row, "seconds") >= 0.2);
+    }
+    g_autoptr(CliRun) nowhere = cli_expect(1, "bench", "--pass", "data", "--data", "no-such-folder", NULL);
+    cli_assert_contains(nowhere->err, "no-such-folder");
+    g_autoptr(CliRun) few = cli_expect(2, "bench", "--pass", "data", "--data",
+                                       "synth:videos=4,test=0,test_new=0", "--batch", "5", NULL);
+    cli_assert_contains(few->err, "5");
+}
+
 static void usage(void **state)
 {
     g_autoptr(CliRun) pass = cli_expect(2, "bench", "--pass", "everything", NULL);
-    cli_assert_contains(pass->err, "--pass=everything: give inference, training");
+    cli_assert_contains(pass->err, "--pass=everything: give inference, training, layers, heads or data");
     g_autoptr(CliRun) clip = cli_expect(2, "bench", "--clip", "16x112", NULL);
     cli_assert_contains(clip->err, "--clip=16x112: give frames, height and width, such as 16x112x112");
     g_autoptr(CliRun) batch = cli_expect(2, "bench", "--batch", "-3", NULL);
     cli_assert_contains(batch->err, "--batch=-3 is out of range; allowed: 1 … 65536");
     g_autoptr(CliRun) repeats = cli_expect(2, "bench", "--repeats", "0", NULL);
     cli_assert_contains(repeats->err, "--repeats=0 is out of range; allowed: 1 … 100000");
+    g_autoptr(CliRun) heads_of_one = cli_expect(2, "bench", "--pass", "heads", "--batch", "1", NULL);
+    cli_assert_contains(heads_of_one->err, "--batch=1 is out of range; allowed: 2 … 65536");
+    g_autoptr(CliRun) seconds = cli_expect(2, "bench", "--seconds", "0", NULL);
+    cli_assert_contains(seconds->err, "--seconds=0 is out of range; allowed: above 0, up to 3600");
+    g_autoptr(CliRun) no_data = cli_expect(2, "bench", "--pass", "data", NULL);
+    cli_assert_contains(no_data->err, "--data is missing: a folder of videos, a list, or synth:");
     g_autoptr(CliRun) net = cli_expect(2, "bench", "--net", "r3d_19", NULL);
     cli_assert_contains(net->err, "r3d_18");
     g_autoptr(CliRun) extra = cli_expect(2, "bench", "inference", NULL);
@@ -157,6 +211,8 @@ int main(void)
         cmocka_unit_test(network),
         cmocka_unit_test(layers),
         cmocka_unit_test(other_layers),
+        cmocka_unit_test(heads),
+        cmocka_unit_test(data),
         cmocka_unit_test(usage),
         cmocka_unit_test(record_cannot_be_written),
     };

@@ -1,0 +1,135 @@
+#include "bench/heads.h"
+
+#include "bench/pairs.h"
+#include "net/max_gl_terms.h"
+
+enum { GLOBAL, LOCAL, TERMS };
+
+/* What maxgl_objective_new() does behind a network, with random features in the network's place. */
+typedef struct {
+    const MaxglHeadsOptions *options;
+    MaxglContext *context;
+    MaxglMaterial *material;
+    MaxglObjectiveOptions objective;
+    MaxglShape global, regions;
+    MaxglTensor g, dg, l, dl; /* features and their gradients */
+    cl_mem values;
+    MaxglParameters *parameters;
+    MaxglMemoryPlan *plan;
+    MaxglSequence *sequence;
+} Heads;
+
+static gboolean make_features(Heads *h, GError **error)
+{
+    MaxglMaterial *m = h->material;
+    const float *g = maxgl_material_random(m, maxgl_shape_elements(&h->global), 1);
+    const float *l = maxgl_material_random(m, maxgl_shape_elements(&h->regions), 2);
+    return maxgl_material_tensor(m, h->global, g, &h->g, error) &&
+           maxgl_material_tensor(m, h->global, NULL, &h->dg, error) &&
+           maxgl_material_tensor(m, h->regions, l, &h->l, error) &&
+           maxgl_material_tensor(m, h->regions, NULL, &h->dl, error) &&
+           maxgl_material_buffer(m, TERMS * sizeof(float), &h->values, error);
+}
+
+static gboolean make_parameters(Heads *h, GError **error)
+{
+    h->parameters = maxgl_parameters_new(h->context);
+    for (int which = 0; which < TERMS; which++) {
+        MaxglTerm term;
+        maxgl_term_init(&term, &h->objective, which == LOCAL, h->global,
+                        which == LOCAL ? h->regions : h->global);
+        maxgl_term_declare(&term, h->parameters);
+        maxgl_term_clear(&term);
+    }
+    return maxgl_parameters_allocate(h->parameters, TRUE, error) &&
+           maxgl_parameters_initialise(h->parameters, 1, error);
+}
+
+/* Runs twice, see MaxglHeadBuilder. */
+static gboolean build(Heads *h, MaxglHeadBuilder *b, GError **error)
+{
+    gboolean ok = TRUE;
+    for (int which = 0; which < TERMS && ok; which++) {
+        const MaxglTermSide global = {h->g.buffer, h->dg.buffer, which > 0};
+        const MaxglTermSide local = {h->l.buffer, h->dl.buffer, FALSE};
+        MaxglTerm term;
+        maxgl_term_init(&term, &h->objective, which == LOCAL, h->global,
+                        which == LOCAL ? h->regions : h->global);
+        b->time = which;
+        ok = maxgl_term_build(&term, b, global, which == LOCAL ? local : global, h->values, which, error);
+        maxgl_term_clear(&term);
+    }
+    return ok;
+}
+
+static gboolean prepare(Heads *h, GError **error)
+{
+    MaxglHeadBuilder builder = {.context = h->context, .parameters = h->parameters, .plan = h->plan};
+    if (!build(h, &builder, error))
+        return FALSE;
+    const guint workspace =
+        maxgl_memory_plan_add(h->plan, builder.workspace_bytes, 0, TERMS, "the heads' workspace");
+    if (!maxgl_memory_plan_solve(h->plan, error) ||
+        !maxgl_memory_plan_allocate(h->plan, h->context, "the Max-GL heads", error))
+        return FALSE;
+    builder.workspace = maxgl_memory_plan_window(h->plan, workspace);
+    builder.sequence = h->sequence;
+    builder.next_block = 0;
+    return build(h, &builder, error);
+}
+
+static gboolean run_once(gpointer data, guint32 number, GError **error)
+{
+    Heads *h = data;
+    return maxgl_sequence_run(h->sequence, error);
+}
+
+/* Both terms and their gradients: each encoder where it is needed, then the pairs, Local-MI's of two halves.
+ */
+static double direct_flops(const MaxglHeadsOptions *o)
+{
+    const double n = o->videos, d = o->hidden, r = o->regions;
+    const double encoders = 4 * n * o->features * d + 2 * n * r * o->channels * d;
+    const double pairs = (n * n + 2 * r * n * n) * (d * d + d);
+    return 2 * 3 * (encoders + pairs);
+}
+
+static gboolean measure_whole(Heads *h, MaxglBenchRun *run, GError **error)
+{
+    const gint64 start = g_get_monotonic_time();
+    h->plan = maxgl_memory_plan_new(h->context->info->base_align, h->context->info->max_allocation);
+    h->sequence = maxgl_sequence_new(h->context);
+    *run = (MaxglBenchRun){.flops = direct_flops(h->options)};
+    const gboolean ok = make_features(h, error) && make_parameters(h, error) && prepare(h, error);
+    run->build_seconds = (double)(g_get_monotonic_time() - start) * 1e-6;
+    return ok && maxgl_bench_run(h->context, run_once, h, h->options->repeats, run, error);
+}
+
+static void heads_clear(Heads *h)
+{
+    g_clear_pointer(&h->sequence, maxgl_sequence_free);
+    g_clear_pointer(&h->plan, maxgl_memory_plan_free);
+    g_clear_pointer(&h->parameters, maxgl_parameters_free);
+}
+
+GPtrArray *maxgl_bench_heads(MaxglContext *context, const MaxglHeadsOptions *options, MaxglBenchRun *run,
+                             GError **error)
+{
+    const int block = maxgl_layout_block(context);
+    g_autoptr(MaxglMaterial) material = maxgl_material_new(context);
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)maxgl_bench_row_free);
+    Heads heads = {.options = options,
+                   .context = context,
+                   .material = material,
+                   .global = maxgl_shape(2 * options->videos, options->features, 1, 1, 1, block),
+                   .regions =
+                       maxgl_shape(2 * options->videos, options->channels, 1, 1, options->regions, block)};
+    maxgl_objective_options_init(&heads.objective);
+    heads.objective.hidden = options->hidden;
+    const gboolean ok = measure_whole(&heads, run, error);
+    heads_clear(&heads);
+    return ok && maxgl_bench_pairs(material, options, "Global-MI", 1, rows, error) &&
+                   maxgl_bench_pairs(material, options, "Local-MI", options->regions, rows, error)
+               ? g_steal_pointer(&rows)
+               : NULL;
+}

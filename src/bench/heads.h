@@ -1,0 +1,27 @@
+/* Max-GL's heads by themselves: scores of all pairs, estimates of mutual information, their gradients. */
+#ifndef MAXGL_BENCH_HEADS_H
+#define MAXGL_BENCH_HEADS_H
+
+#include "bench/run.h"
+
+typedef struct {
+    int videos;   /**< N, at least 2: a batch has 2N clips */
+    int features; /**< length of a clip's global feature */
+    int channels; /**< of the local map */
+    int regions;  /**< R of it, at least 1 */
+    int hidden;   /**< width of the concat discriminators */
+    int repeats;  /**< timed runs, at least 1 */
+} MaxglHeadsOptions;
+
+/**
+ * Measures, on random features, the heads as training runs them by default (Global-MI and Local-MI of the
+ * same clip, concat discriminators, Jensen–Shannon estimate; forward and backward, into @run), and by
+ * themselves scores and estimate of one pairing of each (compared with float64 at some places). Shows its
+ * progress on stderr.
+ * Returns: (element MaxglBenchRow*, freed with the array) the parts; NULL with MAXGL_ERROR_LIMIT,
+ * MAXGL_ERROR_DEVICE, MAXGL_ERROR_CANCELLED after Ctrl-C.
+ */
+GPtrArray *maxgl_bench_heads(MaxglContext *context, const MaxglHeadsOptions *options, MaxglBenchRun *run,
+                             GError **error);
+
+#endif
