@@ -13,7 +13,7 @@
 /* What the command line says, and what is open. */
 typedef struct {
     char *model, *out;
-    gboolean per_video, normalize;
+    gboolean per_video, normalize, exact;
     int clips, batch, workers;
     MaxglEmbedder *embedder;
     const MaxglEmbedderInfo *info;
@@ -33,8 +33,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Embed, embed_clear)
 
 static gboolean open_model(Embed *e, int batch, GError **error)
 {
+    const MaxglEmbedderOptions options = {
+        .device = maxgl_command_device(), .batch = batch, .exact = e->exact};
     g_autofree char *model = maxgl_model_path(e->model, error);
-    e->embedder = model ? maxgl_embedder_open(model, maxgl_command_device(), batch, error) : NULL;
+    e->embedder = model ? maxgl_embedder_open_with(model, &options, error) : NULL;
     if (!e->embedder)
         return FALSE;
     e->info = maxgl_embedder_info(e->embedder);
@@ -172,6 +174,8 @@ static gboolean parse(int *argc, char ***argv, Embed *e, GError **error)
          "N"},
         {"l2-normalize", 'n', 0, G_OPTION_ARG_NONE, &e->normalize, "Vectors of length 1", NULL},
         {"batch", 'b', 0, G_OPTION_ARG_INT, &e->batch, "Clips computed at once (default: about 16)", "N"},
+        {"exact", 0, 0, G_OPTION_ARG_NONE, &e->exact,
+         "No algorithm whose rounding errors exceed direct summation's (slower)", NULL},
         {"workers", 'j', 0, G_OPTION_ARG_INT, &e->workers, "Decoding threads (default: half of the cores)",
          "N"},
         {NULL},
@@ -186,7 +190,8 @@ static gboolean parse(int *argc, char ***argv, Embed *e, GError **error)
         .entries = entries,
         .examples = "  maxgl-cl embed --model runs/demo --out features.npy videos/\n"
                     "  maxgl-cl embed -m r3d_18.safetensors --per-video -o index.safetensors a.mp4 b.mp4\n"
-                    "  maxgl-cl embed -m r3d_18.safetensors clips.npy | head -1",
+                    "  maxgl-cl embed -m r3d_18.safetensors clips.npy | head -1\n"
+                    "  maxgl-cl embed -m r3d_18.safetensors --exact -o reference.npy clips.npy",
         .more =
             "NAME.npy has a row for each clip (or video), and NAME.index.csv says which: source, clip,\n"
             "first_seconds, last_seconds. NAME.safetensors has features, source, clip and seconds, with the\n"

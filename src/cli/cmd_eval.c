@@ -15,7 +15,7 @@ typedef struct {
     char *model, *data, *train_split, *out, *name, *json;
     char **labels, **test_splits;
     int clips, batch, workers, seed;
-    gboolean random_init, still;
+    gboolean random_init, still, exact;
 } Arguments;
 
 static void arguments_clear(Arguments *a)
@@ -170,6 +170,8 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
         {"still", 0, 0, G_OPTION_ARG_NONE, &a->still,
          "Compare with the same network on clips of one repeated frame", NULL},
         {"batch", 'b', 0, G_OPTION_ARG_INT, &a->batch, "Clips computed at once (default: about 16)", "N"},
+        {"exact", 0, 0, G_OPTION_ARG_NONE, &a->exact,
+         "No algorithm whose rounding errors exceed direct summation's (slower)", NULL},
         {"workers", 'j', 0, G_OPTION_ARG_INT, &a->workers, "Decoding threads (default: half of the cores)",
          "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT, &a->seed, "Of the probe's held-out fifth (default: 0)", "N"},
@@ -274,6 +276,7 @@ gboolean maxgl_cmd_eval(int argc, char **argv, GError **error)
     options.seed = (guint64)a.seed;
     options.random_init = a.random_init;
     options.still = a.still;
+    options.exact = a.exact;
     maxgl_interrupt_install();
     g_autoptr(MaxglEvaluation) evaluation = maxgl_evaluation_run(&options, error);
     return evaluation && report(evaluation, &a, error);

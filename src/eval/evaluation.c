@@ -93,7 +93,8 @@ static gboolean add_network(MaxglEvaluation *e, MaxglComparison comparison, cons
     const MaxglEvaluationOptions *o = &e->options;
     const int batch =
         o->batch > 0 ? o->batch : maxgl_features_batch(o->clips, maxgl_dataset_size(e->dataset));
-    g_autoptr(MaxglEmbedder) embedder = maxgl_embedder_open(model, o->device, batch, error);
+    const MaxglEmbedderOptions how = {.device = o->device, .batch = batch, .exact = o->exact};
+    g_autoptr(MaxglEmbedder) embedder = maxgl_embedder_open_with(model, &how, error);
     if (!embedder)
         return FALSE;
     const MaxglEmbedderInfo *info = maxgl_embedder_info(embedder);

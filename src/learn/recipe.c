@@ -10,6 +10,7 @@
 
 static const char *const task_names[] = {"maxgl", NULL};
 static const char *const schedule_names[] = {"constant", "cosine", NULL};
+static const char *const algorithm_names[] = {"fast", "exact", NULL};
 static const char *const optimizer_names[] = {"sgd", "adam", "adamw", NULL};
 static const char *const estimator_names[] = {"jsd", "infonce", "dv", NULL};
 static const char *const discriminator_names[] = {"concat", "dot", NULL};
@@ -137,6 +138,9 @@ static const MaxglOption options[] = {
      .source = "Loshchilov and Hutter, \"SGDR\", ICLR 2017, without restarts"},
     {"train.seed", MAXGL_OPTION_INT, AT(train.seed), "1", 0, G_MAXINT,
      .doc = "of initial weights, order of videos, clips and augmentation"},
+    {"train.algorithms", MAXGL_OPTION_ENUM, AT(train.algorithms), "fast", .choices = algorithm_names,
+     .doc = "of the convolutions; exact: none whose rounding errors exceed direct summation's (no Winograd)",
+     .source = OURS},
     {"train.checkpoint_every", MAXGL_OPTION_INT, AT(train.checkpoint_every), "500", 0, G_MAXINT,
      .unit = "steps", .doc = "from one checkpoint to the next; 0: at the end and at Ctrl-C only"},
     {"train.keep", MAXGL_OPTION_INT, AT(train.keep), "2", 1, 1000000, .doc = "checkpoints kept"},

@@ -12,6 +12,12 @@
 /** What is learnt. */
 typedef enum { MAXGL_TASK_MAXGL } MaxglTaskKind;
 
+/** Which algorithms the network may be computed with. */
+typedef enum {
+    MAXGL_ALGORITHMS_FAST, /**< the fastest; rounding errors of some exceed direct summation's */
+    MAXGL_ALGORITHMS_EXACT /**< none of those */
+} MaxglAlgorithms;
+
 /** How the learning rate goes on after the warm-up. */
 typedef enum { MAXGL_SCHEDULE_CONSTANT, MAXGL_SCHEDULE_COSINE } MaxglSchedule;
 
@@ -47,6 +53,7 @@ typedef struct {
         int epochs, steps, batch, warmup, seed, keep, checkpoint_every, log_every;
         MaxglOptimizerKind optimizer;
         MaxglSchedule schedule;
+        MaxglAlgorithms algorithms;
         double lr, momentum, weight_decay, clip_norm;
     } train;
 } MaxglRecipe;

@@ -37,7 +37,8 @@ static gboolean make_network(MaxglTrainer *t, GError **error)
     const MaxglNetworkOptions options = {.mode = MAXGL_NETWORK_TRAINING,
                                          .batch = t->recipe->train.batch * t->task->clips_per_video,
                                          .outputs = outputs,
-                                         .seed = (guint64)t->recipe->train.seed};
+                                         .seed = (guint64)t->recipe->train.seed,
+                                         .exact = t->recipe->train.algorithms == MAXGL_ALGORITHMS_EXACT};
     t->network = maxgl_network_new(t->context, t->resnet, &options, t->parameters, error);
     if (t->network)
         t->loss = t->task->prepare(t->recipe, t->context, t->network, t->parameters, error);

@@ -27,11 +27,12 @@ static MaxglResnet *read_resnet(const MaxglModelInfo *info, GError **error)
 
 /* The parameters are needed only until they are folded into the network. */
 static MaxglNetwork *open_network(MaxglContext *context, const char *path, const MaxglModelInfo *info,
-                                  int batch, GError **error)
+                                  const MaxglEmbedderOptions *how, GError **error)
 {
     static const char *const outputs[] = {"pool", NULL};
     const MaxglWeightsOptions backbone = {.backbone_only = TRUE};
-    const MaxglNetworkOptions options = {.mode = MAXGL_NETWORK_INFERENCE, .batch = batch, .outputs = outputs};
+    const MaxglNetworkOptions options = {
+        .mode = MAXGL_NETWORK_INFERENCE, .batch = how->batch, .outputs = outputs, .exact = how->exact};
     g_autoptr(MaxglResnet) resnet = read_resnet(info, error);
     if (!resnet)
         return NULL;
@@ -45,6 +46,14 @@ static MaxglNetwork *open_network(MaxglContext *context, const char *path, const
 
 MaxglEmbedder *maxgl_embedder_open(const char *model, const char *device, int batch, GError **error)
 {
+    const MaxglEmbedderOptions options = {.device = device, .batch = batch};
+    return maxgl_embedder_open_with(model, &options, error);
+}
+
+MaxglEmbedder *maxgl_embedder_open_with(const char *model, const MaxglEmbedderOptions *options,
+                                        GError **error)
+{
+    const int batch = options->batch;
     if (batch < 1) {
         g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "%s: a batch of %d clips; at least 1", model,
                     batch);
@@ -59,10 +68,10 @@ MaxglEmbedder *maxgl_embedder_open(const char *model, const char *device, int ba
         return NULL;
     }
     g_autoptr(MaxglEmbedder) e = g_new0(MaxglEmbedder, 1);
-    e->context = maxgl_context_open(device, error);
+    e->context = maxgl_context_open(options->device, error);
     if (!e->context)
         return NULL;
-    e->network = open_network(e->context, model, info, batch, error);
+    e->network = open_network(e->context, model, info, options, error);
     if (!e->network)
         return NULL;
     e->model = maxgl_resnet_spec_name(&info->spec);

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "base/safetensors.h"
 #include "cli.h"
+#include "compute/context.h"
 #include <maxgl/embedder.h>
 
 #include <json-glib/json-glib.h>
@@ -19,6 +20,7 @@
 #define CLIPS 5
 #define CLIP_FLOATS (3 * TINY_FRAMES * TINY_PIXELS * TINY_PIXELS)
 
+static gboolean device_is_cpu;
 static float clips[CLIPS][CLIP_FLOATS], expected[CLIPS][TINY_FEATURES];
 
 /* model.safetensors, clips.npy, what libmaxgl makes of it, and the folder videos. */
@@ -40,6 +42,9 @@ static int set_up(void **state)
     g_autoptr(MaxglEmbedder) embedder = maxgl_embedder_open(model, NULL, 2, &error);
     assert_non_null(embedder);
     assert_true(maxgl_embedder_run(embedder, clips[0], CLIPS, expected[0], &error));
+    g_autoptr(MaxglContext) context = maxgl_context_open(NULL, &error);
+    assert_non_null(context);
+    device_is_cpu = context->info->type == MAXGL_DEVICE_CPU;
     g_autoptr(CliRun) run =
         cli_expect(0, "synth", "videos", "--set", "videos=2,test=1,test_new=0,frames=9", NULL);
     return 0;
@@ -179,6 +184,39 @@ static void unit_length(void **state)
     }
 }
 
+/* A network with convolutions that Winograd's algorithm is for: other digits, the same features. */
+static void exact_algorithms(void **state)
+{
+    enum { PIXELS = 32, N = 2, FEATURES = 256, FLOATS = N * 3 * TINY_FRAMES * PIXELS * PIXELS };
+    g_autofree char *model = cli_path("wide.safetensors");
+    g_autofree char *array = cli_path("wide.npy");
+    const gint64 shape[] = {N, 3, TINY_FRAMES, PIXELS, PIXELS};
+    g_autofree float *wide = g_new(float, FLOATS);
+    MaxglRandom random;
+    maxgl_random_init(&random, 12, MAXGL_RANDOM_TEST, 0, 0);
+    for (int i = 0; i < FLOATS; i++)
+        wide[i] = maxgl_random_normal(&random);
+    tiny_model_write_network(model, "r3d-vcop@0.5", PIXELS, 1);
+    assert_true(maxgl_array_save(array, MAXGL_ARRAY_F32, 5, shape, wide, NULL));
+    g_autoptr(CliRun) a =
+        cli_expect(0, "embed", "-m", "wide.safetensors", "-o", "fast.npy", "wide.npy", NULL);
+    g_autoptr(CliRun) b =
+        cli_expect(0, "embed", "-m", "wide.safetensors", "--exact", "-o", "exact.npy", "wide.npy", NULL);
+    g_autoptr(MaxglArray) fast = open_array("fast.npy");
+    g_autoptr(MaxglArray) exact = open_array("exact.npy");
+    double off = 0, all = 0;
+    assert_int_equal(fast->count, N * FEATURES);
+    assert_int_equal(exact->count, N * FEATURES);
+    for (int i = 0; i < N * FEATURES; i++) {
+        off += pow((double)fast->data[i] - exact->data[i], 2);
+        all += pow(exact->data[i], 2);
+    }
+    assert_true(all > 0);
+    assert_true(sqrt(off / all) < 1e-5);
+    if (device_is_cpu) /* the only devices that it is written for */
+        assert_memory_not_equal(fast->data, exact->data, sizeof(float) * N * FEATURES);
+}
+
 static void write_text(const char *name, const char *text)
 {
     g_autofree char *path = cli_path(name);
@@ -280,10 +318,15 @@ static void usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arrays),        cmocka_unit_test(batch_changes_nothing),
-        cmocka_unit_test(lines_of_json), cmocka_unit_test(videos),
-        cmocka_unit_test(unit_length),   cmocka_unit_test(bad_videos),
-        cmocka_unit_test(bad_arrays),    cmocka_unit_test(failure_leaves_files_alone),
+        cmocka_unit_test(arrays),
+        cmocka_unit_test(batch_changes_nothing),
+        cmocka_unit_test(lines_of_json),
+        cmocka_unit_test(videos),
+        cmocka_unit_test(unit_length),
+        cmocka_unit_test(exact_algorithms),
+        cmocka_unit_test(bad_videos),
+        cmocka_unit_test(bad_arrays),
+        cmocka_unit_test(failure_leaves_files_alone),
         cmocka_unit_test(usage),
     };
     return cmocka_run_group_tests(tests, set_up, cli_tear_down);

@@ -12,17 +12,21 @@
 
 void tiny_model_write(const char *path, int seed)
 {
+    tiny_model_write_network(path, "r3d-vcop@0.0625", TINY_PIXELS, seed);
+}
+
+void tiny_model_write_network(const char *path, const char *name, int pixels, int seed)
+{
     g_autoptr(GError) error = NULL;
     MaxglResnetSpec spec;
     maxgl_resnet_spec_init(&spec);
-    assert_true(maxgl_resnet_spec_parse(&spec, "r3d-vcop@0.0625", NULL));
+    assert_true(maxgl_resnet_spec_parse(&spec, name, NULL));
     spec.frames = TINY_FRAMES;
-    spec.height = spec.columns = TINY_PIXELS;
+    spec.height = spec.columns = pixels;
     g_autoptr(MaxglResnet) resnet = maxgl_resnet_new(&spec, NULL);
     g_autoptr(MaxglContext) context = maxgl_context_open(NULL, NULL);
     assert_non_null(resnet);
     assert_non_null(context);
-    assert_int_equal(maxgl_resnet_features(resnet), TINY_FEATURES);
     g_autoptr(MaxglParameters) parameters = maxgl_parameters_new(context);
     g_autoptr(MaxglModelInfo) info = maxgl_model_info_new(&spec);
     info->frame_stride = TINY_STRIDE;

@@ -14,6 +14,9 @@
  * weights drawn from @seed, metadata complete. Fails the test if it cannot. */
 void tiny_model_write(const char *path, int seed);
 
+/** The same of the network called @name, for clips of @pixels² pixels. */
+void tiny_model_write_network(const char *path, const char *name, int pixels, int seed);
+
 /** A new temporary folder, and its removal with all that is in it. */
 char *tiny_folder_new(void);
 void tiny_folder_remove(char *folder);

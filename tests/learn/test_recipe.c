@@ -68,7 +68,7 @@ static void test_choices_are_in_the_order_of_their_enums(void **state)
     g_autoptr(MaxglRecipe) recipe = recipe_with(
         SETS("objective.estimator=dv", "objective.discriminator=dot", "objective.local_layer=layer4",
              "objective.local_pairs=both", "objective.negatives=all", "train.optimizer=adamw",
-             "train.schedule=constant", "data.short_videos=skip"));
+             "train.schedule=constant", "train.algorithms=exact", "data.short_videos=skip"));
     MaxglObjectiveOptions objective;
     maxgl_recipe_objective(recipe, &objective);
     assert_int_equal(objective.estimator, MAXGL_MI_DV);
@@ -78,6 +78,7 @@ static void test_choices_are_in_the_order_of_their_enums(void **state)
     assert_int_equal(objective.local_negatives, MAXGL_NEGATIVES_ALL);
     assert_int_equal(recipe->train.optimizer, MAXGL_OPTIMIZER_ADAMW);
     assert_int_equal(recipe->train.schedule, MAXGL_SCHEDULE_CONSTANT);
+    assert_int_equal(recipe->train.algorithms, MAXGL_ALGORITHMS_EXACT);
     assert_int_equal(recipe->data.short_videos, MAXGL_SHORT_SKIP);
     g_autoptr(MaxglRecipe) middle =
         recipe_with(SETS("objective.estimator=infonce", "objective.local_pairs=cross", "train.optimizer=adam",
@@ -131,6 +132,11 @@ static void test_what_a_resumed_run_can_change(void **state)
     assert_string_equal(conflicts[0], "objective.estimator: jsd → dv");
     assert_string_equal(conflicts[1], "train.steps: 100 → 200");
     assert_string_equal(conflicts[2], "train.lr: 0.00375 → 0.5");
+
+    g_autoptr(MaxglRecipe) exact = recipe_with(SETS("train.steps=100", "train.algorithms=exact"));
+    g_auto(GStrv) rounding = maxgl_recipe_conflicts(before, exact);
+    assert_int_equal(g_strv_length(rounding), 1);
+    assert_string_equal(rounding[0], "train.algorithms: fast → exact");
 
     /* A constant learning rate has no end to know of. */
     g_autoptr(MaxglRecipe) constant = recipe_with(SETS("train.steps=100", "train.schedule=constant"));

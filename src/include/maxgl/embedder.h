@@ -45,6 +45,18 @@ MAXGL_API MaxglEmbedder *maxgl_embedder_open(const char *model, const char *devi
 MAXGL_API void maxgl_embedder_close(MaxglEmbedder *embedder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglEmbedder, maxgl_embedder_close)
 
+/** How a model is opened beyond what it says itself. */
+typedef struct {
+    const char *device; /**< as maxgl_device_choose(); NULL = MAXGL_DEVICE or auto */
+    int batch;          /**< clips computed at once, at least 1 */
+    gboolean exact; /**< only algorithms that round no more than direct summation does: slower, and features
+                       differ in the last digits. A model trained either way may be opened either way */
+} MaxglEmbedderOptions;
+
+/** maxgl_embedder_open() with all @options. */
+MAXGL_API MaxglEmbedder *maxgl_embedder_open_with(const char *model, const MaxglEmbedderOptions *options,
+                                                  GError **error);
+
 /** Valid while @embedder is open. */
 MAXGL_API const MaxglEmbedderInfo *maxgl_embedder_info(const MaxglEmbedder *embedder);
 
