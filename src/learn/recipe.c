@@ -11,6 +11,7 @@
 static const char *const task_names[] = {"maxgl", NULL};
 static const char *const schedule_names[] = {"constant", "cosine", NULL};
 static const char *const algorithm_names[] = {"fast", "exact", NULL};
+static const char *const recompute_names[] = {"none", "blocks", NULL};
 static const char *const optimizer_names[] = {"sgd", "adam", "adamw", NULL};
 static const char *const estimator_names[] = {"jsd", "infonce", "dv", NULL};
 static const char *const discriminator_names[] = {"concat", "dot", NULL};
@@ -141,6 +142,10 @@ static const MaxglOption options[] = {
     {"train.algorithms", MAXGL_OPTION_ENUM, AT(train.algorithms), "fast", .choices = algorithm_names,
      .doc = "of the convolutions; exact: none whose rounding errors exceed direct summation's (no Winograd)",
      .source = OURS},
+    {"train.recompute", MAXGL_OPTION_ENUM, AT(train.recompute), "none", .choices = recompute_names,
+     .doc = "blocks: the backward pass computes what is inside of residual blocks again, which takes less "
+            "memory and more time; the results are the same",
+     .source = "Chen et al., \"Training Deep Nets with Sublinear Memory Cost\", 2016"},
     {"train.checkpoint_every", MAXGL_OPTION_INT, AT(train.checkpoint_every), "500", 0, G_MAXINT,
      .unit = "steps", .doc = "from one checkpoint to the next; 0: at the end and at Ctrl-C only"},
     {"train.keep", MAXGL_OPTION_INT, AT(train.keep), "2", 1, 1000000, .doc = "checkpoints kept"},
@@ -151,13 +156,9 @@ static const MaxglOption options[] = {
 const MaxglOptionTable maxgl_recipe_table = {options, G_N_ELEMENTS(options), sizeof(MaxglRecipe)};
 
 /* Options that change no bit of what is learnt. */
-static const char *const free_keys[] = {"data.workers",
-                                        "data.prefetch",
-                                        "data.cache_mb",
-                                        "train.keep",
-                                        "train.checkpoint_every",
-                                        "train.log_every",
-                                        NULL};
+static const char *const free_keys[] = {
+    "data.workers", "data.prefetch",          "data.cache_mb",   "train.recompute",
+    "train.keep",   "train.checkpoint_every", "train.log_every", NULL};
 
 MaxglRecipe *maxgl_recipe_new(void)
 {

@@ -54,6 +54,7 @@ typedef struct {
         MaxglOptimizerKind optimizer;
         MaxglSchedule schedule;
         MaxglAlgorithms algorithms;
+        MaxglRecompute recompute;
         double lr, momentum, weight_decay, clip_norm;
     } train;
 } MaxglRecipe;

@@ -38,6 +38,7 @@ static gboolean make_network(MaxglTrainer *t, GError **error)
                                          .batch = t->recipe->train.batch * t->task->clips_per_video,
                                          .outputs = outputs,
                                          .seed = (guint64)t->recipe->train.seed,
+                                         .recompute = t->recipe->train.recompute,
                                          .exact = t->recipe->train.algorithms == MAXGL_ALGORITHMS_EXACT};
     t->network = maxgl_network_new(t->context, t->resnet, &options, t->parameters, error);
     if (t->network)

@@ -71,12 +71,40 @@ void maxgl_memory_plan_extend(MaxglMemoryPlan *plan, guint block, int first, int
     b->last = MAX(b->last, last);
 }
 
-/* The largest first; then in the order they were asked for, so that the plan is the same everywhere. */
-static int compare_sizes(gconstpointer a, gconstpointer b, gpointer data)
+/* Orders of placing. None is best always: the one that comes out smallest is taken. */
+typedef enum { LARGEST_FIRST, LONGEST_FIRST, EARLIEST_FIRST, LATEST_FIRST, ORDERS } Order;
+
+typedef struct {
+    const MaxglMemoryPlan *plan;
+    Order order;
+} Sorting;
+
+/* What counts most in an order; of two blocks the one with more goes first. */
+static gint64 rank(const Block *block, Order order)
 {
+    switch (order) {
+    case LONGEST_FIRST:
+        return (gint64)block->last - block->first;
+    case EARLIEST_FIRST:
+        return -(gint64)block->first;
+    case LATEST_FIRST:
+        return block->last;
+    default:
+        return 0;
+    }
+}
+
+/* Where nothing else decides, the larger first, then as they were asked for: the plan is the same everywhere.
+ */
+static int compare_blocks(gconstpointer a, gconstpointer b, gpointer data)
+{
+    const Sorting *sorting = data;
     const guint i = *(const guint *)a, j = *(const guint *)b;
-    const gsize x = get(data, i)->bytes, y = get(data, j)->bytes;
-    return x != y ? (x < y ? 1 : -1) : (i > j) - (i < j);
+    const Block *x = get(sorting->plan, i), *y = get(sorting->plan, j);
+    const gint64 p = rank(x, sorting->order), q = rank(y, sorting->order);
+    if (p != q)
+        return p < q ? 1 : -1;
+    return x->bytes != y->bytes ? (x->bytes < y->bytes ? 1 : -1) : (i > j) - (i < j);
 }
 
 static int compare_offsets(gconstpointer a, gconstpointer b)
@@ -122,29 +150,86 @@ static void place(MaxglMemoryPlan *plan, GPtrArray *placed, Block *block)
     g_ptr_array_add(placed, block);
 }
 
-gboolean maxgl_memory_plan_solve(MaxglMemoryPlan *plan, GError **error)
+static void place_all(MaxglMemoryPlan *plan, Order order)
 {
-    g_autofree guint *order = g_new(guint, plan->blocks->len);
+    g_autofree guint *numbers = g_new(guint, plan->blocks->len);
     for (guint i = 0; i < plan->blocks->len; i++)
-        order[i] = i;
-    g_qsort_with_data(order, (int)plan->blocks->len, sizeof *order, compare_sizes, plan);
+        numbers[i] = i;
+    Sorting sorting = {plan, order};
+    g_qsort_with_data(numbers, (int)plan->blocks->len, sizeof *numbers, compare_blocks, &sorting);
     g_autoptr(GPtrArray) placed = g_ptr_array_new();
     g_array_set_size(plan->slabs, 0);
+    for (guint i = 0; i < plan->blocks->len; i++)
+        place(plan, placed, get(plan, numbers[i]));
+}
+
+static gboolean check_sizes(const MaxglMemoryPlan *plan, GError **error)
+{
     for (guint i = 0; i < plan->blocks->len; i++) {
-        Block *block = get(plan, order[i]);
-        if (block->bytes > plan->slab_limit) {
-            g_autofree char *need = g_format_size_full(block->bytes, G_FORMAT_SIZE_IEC_UNITS);
-            g_autofree char *limit = g_format_size_full(plan->slab_limit, G_FORMAT_SIZE_IEC_UNITS);
-            g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT,
-                        "%s needs %s (%" G_GSIZE_FORMAT
-                        " bytes) in one piece, the device's largest allocation is %s "
-                        "(%" G_GSIZE_FORMAT " bytes): use a smaller batch, clip or network",
-                        block->name, need, block->bytes, limit, plan->slab_limit);
-            return FALSE;
-        }
-        place(plan, placed, block);
+        const Block *block = get(plan, i);
+        if (block->bytes <= plan->slab_limit)
+            continue;
+        g_autofree char *need = g_format_size_full(block->bytes, G_FORMAT_SIZE_IEC_UNITS);
+        g_autofree char *limit = g_format_size_full(plan->slab_limit, G_FORMAT_SIZE_IEC_UNITS);
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT,
+                    "%s needs %s (%" G_GSIZE_FORMAT
+                    " bytes) in one piece, the device's largest allocation is %s "
+                    "(%" G_GSIZE_FORMAT " bytes): use a smaller batch, clip or network",
+                    block->name, need, block->bytes, limit, plan->slab_limit);
+        return FALSE;
     }
     return TRUE;
+}
+
+gboolean maxgl_memory_plan_solve(MaxglMemoryPlan *plan, GError **error)
+{
+    if (!check_sizes(plan, error))
+        return FALSE;
+    Order best = LARGEST_FIRST;
+    gsize least = G_MAXSIZE;
+    for (Order order = 0; order < ORDERS; order++) {
+        place_all(plan, order);
+        if (maxgl_memory_plan_bytes(plan) < least) {
+            least = maxgl_memory_plan_bytes(plan);
+            best = order;
+        }
+    }
+    place_all(plan, best);
+    return TRUE;
+}
+
+gboolean maxgl_memory_plan_lives(const MaxglMemoryPlan *plan, guint block, int time)
+{
+    const Block *b = get(plan, block);
+    return b->first <= time && time <= b->last;
+}
+
+gsize maxgl_memory_plan_block_bytes(const MaxglMemoryPlan *plan, guint block)
+{
+    return get(plan, block)->bytes;
+}
+
+static gsize live_bytes(const MaxglMemoryPlan *plan, int time)
+{
+    gsize sum = 0;
+    for (guint i = 0; i < plan->blocks->len; i++)
+        sum += maxgl_memory_plan_lives(plan, i, time) ? get(plan, i)->bytes : 0;
+    return sum;
+}
+
+int maxgl_memory_plan_busiest(const MaxglMemoryPlan *plan)
+{
+    int busiest = 0;
+    gsize most = 0;
+    for (guint i = 0; i < plan->blocks->len; i++) { /* the most live where one begins to */
+        const int time = get(plan, i)->first;
+        const gsize bytes = live_bytes(plan, time);
+        if (bytes > most) {
+            most = bytes;
+            busiest = time;
+        }
+    }
+    return busiest;
 }
 
 guint maxgl_memory_plan_slabs(const MaxglMemoryPlan *plan)

@@ -19,8 +19,9 @@ guint maxgl_memory_plan_add(MaxglMemoryPlan *plan, gsize bytes, int first, int l
 /** Makes a block live until step @last too, and from step @first on. */
 void maxgl_memory_plan_extend(MaxglMemoryPlan *plan, guint block, int first, int last);
 
-/** Places the blocks, the largest first, each at the lowest place that is free during its life (first fit).
- * MAXGL_ERROR_LIMIT if one block alone exceeds the limit of a slab. */
+/** Places the blocks one after the other, each at the lowest place that is free during its life (first fit),
+ * in several orders, and keeps the placement that takes least. MAXGL_ERROR_LIMIT if one block alone exceeds
+ * the limit of a slab. */
 gboolean maxgl_memory_plan_solve(MaxglMemoryPlan *plan, GError **error);
 
 /** After solving: number of slabs, bytes of one, bytes of all; a block's slab and offset. */
@@ -28,6 +29,12 @@ guint maxgl_memory_plan_slabs(const MaxglMemoryPlan *plan);
 gsize maxgl_memory_plan_slab_bytes(const MaxglMemoryPlan *plan, guint slab);
 gsize maxgl_memory_plan_bytes(const MaxglMemoryPlan *plan);
 void maxgl_memory_plan_place(const MaxglMemoryPlan *plan, guint block, guint *slab, gsize *offset);
+
+/** Whether a block must keep its contents at step @time; its bytes, rounded up; the time when most bytes
+ * live: no placement can do with less than live then. */
+gboolean maxgl_memory_plan_lives(const MaxglMemoryPlan *plan, guint block, int time);
+gsize maxgl_memory_plan_block_bytes(const MaxglMemoryPlan *plan, guint block);
+int maxgl_memory_plan_busiest(const MaxglMemoryPlan *plan);
 
 /** Allocates the slabs, zeroed. MAXGL_ERROR_LIMIT (the need of the whole plan is said) or _DEVICE. They are
  * given back with the plan. */

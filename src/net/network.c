@@ -16,6 +16,7 @@ static MaxglNetwork *network_new(MaxglContext *context, const MaxglResnet *resne
     n->batch = options->batch;
     n->seed = options->seed;
     n->exact = options->exact;
+    n->recompute = options->recompute;
     n->resnet = maxgl_resnet_new(&resnet->spec, error);
     return n->resnet && maxgl_network_plan(n, options->outputs, error) ? g_steal_pointer(&n) : NULL;
 }
@@ -52,14 +53,9 @@ MaxglNetwork *maxgl_network_new(MaxglContext *context, const MaxglResnet *resnet
     if (!allocate(n, error))
         return NULL;
     n->forward = maxgl_sequence_new(context);
-    if (!maxgl_network_build_forward(n, error))
-        return NULL;
-    if (n->mode == MAXGL_NETWORK_TRAINING) {
+    if (n->mode == MAXGL_NETWORK_TRAINING)
         n->backward = maxgl_sequence_new(context);
-        if (!maxgl_network_build_backward(n, error))
-            return NULL;
-    }
-    return maxgl_network_refresh(n, error) ? g_steal_pointer(&n) : NULL;
+    return maxgl_network_build(n, error) && maxgl_network_refresh(n, error) ? g_steal_pointer(&n) : NULL;
 }
 
 void maxgl_network_free(MaxglNetwork *n)
@@ -71,6 +67,8 @@ void maxgl_network_free(MaxglNetwork *n)
     maxgl_memory_plan_free(n->plan);
     maxgl_memory_plan_free(n->weights_plan);
     maxgl_resnet_free(n->resnet);
+    g_clear_pointer(&n->steps, g_array_unref);
+    g_clear_pointer(&n->uses, g_array_unref);
     g_free(n->is_output);
     g_free(n->layers);
     g_free(n->values);

@@ -10,6 +10,22 @@ typedef enum {
     MAXGL_NETWORK_TRAINING,  /**< forward with batch statistics (updating the running ones) and backward */
 } MaxglNetworkMode;
 
+/** What training computes again in the backward pass rather than keep it since the forward pass. Results are
+ * the same to the bit. What batch norm makes of a tensor that is kept is normalised again in any case. */
+typedef enum {
+    MAXGL_RECOMPUTE_NONE,   /**< no convolution */
+    MAXGL_RECOMPUTE_BLOCKS, /**< all of a residual block, from its input: less memory, about a third more time
+                             */
+} MaxglRecompute;
+
+/** What memory of the device is for. */
+typedef enum {
+    MAXGL_MEMORY_ACTIVATIONS, /**< clips, outputs of layers and what else forward leaves for backward */
+    MAXGL_MEMORY_GRADIENTS,   /**< of activations */
+    MAXGL_MEMORY_WORKSPACE,   /**< scratch memory of operators */
+} MaxglMemoryUse;
+#define MAXGL_MEMORY_USES 3
+
 typedef struct MaxglNetwork MaxglNetwork;
 
 /** How a network is to be run. */
@@ -19,7 +35,8 @@ typedef struct {
     /** Taps wanted ("layer3", "pool", "fc", …; see MaxglActivation), NULL-terminated, at least one. Their
      * tensors keep their values until the next forward pass. Layers that no output needs are left out. */
     const char *const *outputs;
-    guint64 seed; /**< of dropout's random numbers, in training */
+    guint64 seed;             /**< of dropout's random numbers, in training */
+    MaxglRecompute recompute; /**< in training */
     gboolean
         exact; /**< no algorithm whose rounding errors exceed direct summation's (see ops/conv3d.h); slower */
 } MaxglNetworkOptions;

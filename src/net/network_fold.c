@@ -55,7 +55,7 @@ static gboolean fold(MaxglNetwork *n, int norm, GError **error)
         weights[i] *= scale[i / per_block * block + i % block];
     cl_mem to = maxgl_memory_plan_window(n->weights_plan, (guint)p->weights);
     cl_mem to_bias = maxgl_memory_plan_window(n->weights_plan, (guint)p->bias);
-    cl_mem plain = p->prepared ? maxgl_memory_plan_window(n->plan, (guint)n->workspace_block) : to;
+    cl_mem plain = p->prepared ? maxgl_memory_plan_window(n->plan, (guint)n->fold_block) : to;
     return maxgl_buffer_write(n->context, plain, 0, weights, floats * sizeof(float), error) &&
            maxgl_buffer_write(n->context, to_bias, 0, bias, channels * sizeof(float), error) &&
            (!p->prepared || prepare(n, &conv, plain, to, error));

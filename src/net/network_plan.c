@@ -1,97 +1,10 @@
 #include "net/network_private.h"
 
 #include <maxgl/error.h>
-#include <string.h>
 
-/* Time, in which tensors live: START, forward layer by layer, the caller's loss, backward layer by layer,
- * END. What the caller writes before a step or reads after it lives from START or until END. */
-enum { START = -1 };
-
-static int time_of_loss(const MaxglNetwork *n)
-{
-    return n->resnet->n_layers;
-}
-
-static int time_backward(const MaxglNetwork *n, int layer)
-{
-    return 2 * n->resnet->n_layers - layer;
-}
-
-static int time_end(const MaxglNetwork *n)
-{
-    return 2 * n->resnet->n_layers + 1;
-}
-
-/* A folded convolution runs when its batch norm does. */
-static int time_forward(const MaxglNetwork *n, int layer)
-{
-    return n->layers[layer].folded_into >= 0 ? n->layers[layer].folded_into : layer;
-}
-
-MaxglShape maxgl_network_shape(const MaxglNetwork *n, int tensor)
-{
-    const MaxglMap m = n->resnet->tensors[tensor].map;
-    const int block = tensor == 0 ? maxgl_layout_input_block(n->context) : maxgl_layout_block(n->context);
-    return maxgl_shape(n->batch, m.c, m.t, m.h, m.w, block);
-}
-
-MaxglConv3d maxgl_network_conv3d(const MaxglNetwork *n, int layer)
-{
-    const MaxglLayer *l = &n->resnet->layers[layer];
-    const MaxglShape out = maxgl_network_shape(n, l->output);
-    MaxglConv3d conv = {.input = maxgl_network_shape(n, l->input),
-                        .out_channels = out.c,
-                        .out_block = out.block,
-                        .exact = n->exact};
-    memcpy(conv.kernel, l->kernel, sizeof conv.kernel);
-    memcpy(conv.stride, l->stride, sizeof conv.stride);
-    memcpy(conv.pad, l->pad, sizeof conv.pad);
-    return conv;
-}
-
-MaxglBatchNorm maxgl_network_batch_norm(const MaxglNetwork *n, int layer)
-{
-    const MaxglLayer *l = &n->resnet->layers[layer];
-    return (MaxglBatchNorm){maxgl_network_shape(n, l->output), MAXGL_BATCH_NORM_EPS,
-                            MAXGL_BATCH_NORM_MOMENTUM, l->relu};
-}
-
-MaxglMaxPool maxgl_network_max_pool(const MaxglNetwork *n, int layer)
-{
-    const MaxglLayer *l = &n->resnet->layers[layer];
-    MaxglMaxPool pool = {.input = maxgl_network_shape(n, l->input)};
-    memcpy(pool.kernel, l->kernel, sizeof pool.kernel);
-    memcpy(pool.stride, l->stride, sizeof pool.stride);
-    memcpy(pool.pad, l->pad, sizeof pool.pad);
-    return pool;
-}
-
-MaxglAveragePool maxgl_network_global_pool(const MaxglNetwork *n, int layer)
-{
-    return (MaxglAveragePool){maxgl_network_shape(n, n->resnet->layers[layer].input), {1, 1, 1}};
-}
-
-MaxglSubsample maxgl_network_subsample(const MaxglNetwork *n, int layer)
-{
-    const MaxglLayer *l = &n->resnet->layers[layer];
-    MaxglSubsample s = {.input = maxgl_network_shape(n, l->input),
-                        .out_channels = n->resnet->tensors[l->output].map.c};
-    memcpy(s.stride, l->stride, sizeof s.stride);
-    return s;
-}
-
-MaxglLinear maxgl_network_linear(const MaxglNetwork *n, int layer)
-{
-    const MaxglLayer *l = &n->resnet->layers[layer];
-    const MaxglShape out = maxgl_network_shape(n, l->output);
-    return (MaxglLinear){maxgl_network_shape(n, l->input), out.c, out.block};
-}
-
-MaxglDropout maxgl_network_dropout(const MaxglNetwork *n, int layer)
-{
-    const MaxglLayer *l = &n->resnet->layers[layer];
-    return (MaxglDropout){maxgl_network_shape(n, l->output), (float)l->rate, n->seed, (guint64)layer};
-}
+/* Time is the number of a step. What the caller writes before the passes or reads after them lives from START
+ * or until END. */
+enum { START = -1, END = G_MAXINT };
 
 /* Marks the outputs and every layer that one of them needs. */
 static gboolean mark_active(MaxglNetwork *n, const char *const *outputs, GError **error)
@@ -145,99 +58,228 @@ static void mark_folded(MaxglNetwork *n)
     }
 }
 
-static int add_tensor(MaxglNetwork *n, int tensor, int first, int last, const char *what)
+/* The number of the next step. */
+static int now(const MaxglNetwork *n)
+{
+    return (int)n->steps->len;
+}
+
+static int add_block(MaxglNetwork *n, MaxglMemoryUse use, gsize bytes, int first, int last, const char *name)
+{
+    g_array_append_val(n->uses, use);
+    return (int)maxgl_memory_plan_add(n->plan, bytes, first, last, name);
+}
+
+/* Memory for @tensor from the next step on. */
+static int add_tensor(MaxglNetwork *n, int tensor, MaxglMemoryUse use, const char *what)
 {
     const MaxglShape shape = maxgl_network_shape(n, tensor);
     const int producer = n->resnet->tensors[tensor].producer;
     g_autofree char *text = maxgl_shape_text(&shape);
     g_autofree char *name = g_strdup_printf(
         "%s of %s (%s)", what, producer < 0 ? "the clips" : n->resnet->layers[producer].name, text);
-    return (int)maxgl_memory_plan_add(n->plan, maxgl_shape_bytes(&shape), first, last, name);
+    return add_block(n, use, maxgl_shape_bytes(&shape), now(n), now(n), name);
 }
 
-static void keep(MaxglNetwork *n, int block, int time)
+/* The next step uses @block. */
+static int use(MaxglNetwork *n, int block)
 {
-    maxgl_memory_plan_extend(n->plan, (guint)block, time, time);
+    if (block != NO_BLOCK)
+        maxgl_memory_plan_extend(n->plan, (guint)block, now(n), now(n));
+    return block;
 }
 
-/* What backward needs of a layer's input and output, and what forward leaves for it. */
-static void plan_kept(MaxglNetwork *n, int index)
+static int use_value(MaxglNetwork *n, int tensor)
+{
+    return tensor < 0 ? NO_BLOCK : use(n, n->values[tensor]);
+}
+
+static MaxglStep step_of(MaxglStepKind kind, int layer)
+{
+    return (MaxglStep){.kind = kind,
+                       .layer = layer,
+                       .x = NO_BLOCK,
+                       .residual = NO_BLOCK,
+                       .y = NO_BLOCK,
+                       .dx = NO_BLOCK,
+                       .d_residual = NO_BLOCK,
+                       .dy = NO_BLOCK,
+                       .kept = NO_BLOCK,
+                       .workspace = NO_BLOCK};
+}
+
+static void add_step(MaxglNetwork *n, MaxglStep step)
+{
+    const gsize bytes = step.kind == MAXGL_STEP_LOSS ? 0 : maxgl_network_workspace(n, step.kind, step.layer);
+    if (bytes > 0)
+        step.workspace = add_block(n, MAXGL_MEMORY_WORKSPACE, bytes, now(n), now(n), "workspace");
+    g_array_append_val(n->steps, step);
+}
+
+/* What a layer leaves for its backward pass besides its output. */
+static int add_kept(MaxglNetwork *n, int index)
 {
     const MaxglLayer *l = &n->resnet->layers[index];
-    const int time = time_backward(n, index);
-    MaxglLayerPlan *p = &n->layers[index];
-    if (l->kind == MAXGL_LAYER_CONV3D || l->kind == MAXGL_LAYER_LINEAR || l->kind == MAXGL_LAYER_BATCH_NORM)
-        keep(n, n->values[l->input], time);
-    if (l->kind == MAXGL_LAYER_BATCH_NORM) {
+    gsize bytes = 0;
+    if (n->mode == MAXGL_NETWORK_TRAINING && l->kind == MAXGL_LAYER_BATCH_NORM) {
         const MaxglBatchNorm norm = maxgl_network_batch_norm(n, index);
-        if (l->residual >= 0 && l->relu)
-            keep(n, n->values[l->output], time);
-        p->kept = (int)maxgl_memory_plan_add(n->plan, maxgl_batch_norm_saved_floats(&norm) * sizeof(float),
-                                             index, time, l->name);
+        bytes = maxgl_batch_norm_saved_floats(&norm) * sizeof(float);
     }
-    if (l->kind == MAXGL_LAYER_MAX_POOL) {
+    if (n->mode == MAXGL_NETWORK_TRAINING && l->kind == MAXGL_LAYER_MAX_POOL) {
         const MaxglShape out = maxgl_network_shape(n, l->output);
-        p->kept = (int)maxgl_memory_plan_add(n->plan, maxgl_shape_bytes(&out), index, time, l->name);
+        bytes = maxgl_shape_bytes(&out);
     }
+    return bytes > 0 ? add_block(n, MAXGL_MEMORY_ACTIVATIONS, bytes, now(n), now(n), l->name) : NO_BLOCK;
+}
+
+static void plan_forward_of(MaxglNetwork *n, int index)
+{
+    const MaxglLayer *l = &n->resnet->layers[index];
+    MaxglLayerPlan *p = &n->layers[index];
+    if (p->folded_into >= 0)
+        return; /* runs as a part of its batch norm; its output exists in registers only */
+    if (l->kind == MAXGL_LAYER_DROPOUT && n->mode == MAXGL_NETWORK_INFERENCE) {
+        n->values[l->output] = n->values[l->input];
+        return;
+    }
+    MaxglStep step = step_of(MAXGL_STEP_FORWARD, index);
+    step.x = use_value(n, p->folded >= 0 ? n->resnet->layers[p->folded].input : l->input);
+    step.residual = use_value(n, l->residual);
+    step.y = n->values[l->output] = add_tensor(n, l->output, MAXGL_MEMORY_ACTIVATIONS, "output");
+    step.kept = p->kept = add_kept(n, index);
+    add_step(n, step);
 }
 
 static void plan_forward(MaxglNetwork *n)
 {
     const MaxglResnet *r = n->resnet;
-    n->values[0] = add_tensor(n, 0, START, 0, "input");
-    for (int i = 0; i < r->n_layers; i++) {
-        const MaxglLayer *l = &r->layers[i];
-        if (!n->layers[i].active)
-            continue;
-        const int time = time_forward(n, i);
-        if (n->layers[i].folded < 0)
-            keep(n, n->values[l->input], time);
-        if (l->residual >= 0)
-            keep(n, n->values[l->residual], time);
-        if (n->layers[i].folded_into >= 0)
-            continue; /* its output exists in registers only */
-        if (l->kind == MAXGL_LAYER_DROPOUT && n->mode == MAXGL_NETWORK_INFERENCE)
-            n->values[l->output] = n->values[l->input];
-        else
-            n->values[l->output] = add_tensor(n, l->output, time, time, "output");
-        if (n->mode == MAXGL_NETWORK_TRAINING)
-            plan_kept(n, i);
-    }
+    n->values[0] = add_tensor(n, 0, MAXGL_MEMORY_ACTIVATIONS, "input");
+    maxgl_memory_plan_extend(n->plan, (guint)n->values[0], START, 0);
+    for (int i = 0; i < r->n_layers; i++)
+        if (n->layers[i].active)
+            plan_forward_of(n, i);
     for (int i = 0; i < r->n_tensors; i++)
         if (n->is_output[i])
-            maxgl_memory_plan_extend(n->plan, (guint)n->values[i], START, time_end(n));
+            maxgl_memory_plan_extend(n->plan, (guint)n->values[i], START, END);
 }
 
-/* The gradient of @tensor is written (or added to) at @time. Returns: whether it was there before. */
-static gboolean want_gradient(MaxglNetwork *n, int tensor, int time)
+/* The convolution of a shortcut that halves the map: a hundredth of its block's arithmetic. */
+static gboolean is_projection(const MaxglLayer *l)
 {
-    const gboolean there = n->gradients[tensor] != NO_BLOCK;
-    if (there)
-        keep(n, n->gradients[tensor], time);
-    else
-        n->gradients[tensor] = add_tensor(n, tensor, time, time, "gradient");
-    return there;
+    return l->kernel[0] * l->kernel[1] * l->kernel[2] == 1 && l->stride[0] * l->stride[1] * l->stride[2] > 1;
 }
 
-/* A gradient that takes over another's memory, which nobody reads any more. */
-static void share_gradient(MaxglNetwork *n, int tensor, int from)
+/* Whether backward finds a tensor as forward left it. If not, it computes the tensor again when it needs it:
+ * always what batch norm makes of tensors that are kept, which costs one pass over memory, and projections;
+ * and all of a residual block from its input if so asked for. The stem is no residual block. */
+static gboolean is_kept(const MaxglNetwork *n, int tensor)
 {
-    n->gradients[tensor] = n->gradients[from];
+    const int producer = n->resnet->tensors[tensor].producer;
+    if (producer < 0 || n->is_output[tensor])
+        return TRUE;
+    const MaxglLayer *l = &n->resnet->layers[producer];
+    const gboolean blocks = n->recompute == MAXGL_RECOMPUTE_BLOCKS;
+    if (l->kind == MAXGL_LAYER_CONV3D)
+        return l->input == 0 || !(blocks || is_projection(l));
+    if (l->kind != MAXGL_LAYER_BATCH_NORM)
+        return TRUE;
+    return l->residual >= 0 && (blocks || !is_kept(n, l->residual));
 }
 
+/* Appends what is necessary for the value of @tensor to be there. */
+static void need(MaxglNetwork *n, int tensor)
+{
+    if (n->values[tensor] != NO_BLOCK)
+        return;
+    const int producer = n->resnet->tensors[tensor].producer;
+    const MaxglLayer *l = &n->resnet->layers[producer];
+    const gboolean was_there = n->values[l->input] != NO_BLOCK;
+    need(n, l->input);
+    if (l->residual >= 0)
+        need(n, l->residual);
+    MaxglStep step = step_of(MAXGL_STEP_AGAIN, producer);
+    step.x = use_value(n, l->input);
+    step.residual = use_value(n, l->residual);
+    step.y = n->values[tensor] = add_tensor(n, tensor, MAXGL_MEMORY_ACTIVATIONS, "output");
+    step.kept = use(n, n->layers[producer].kept);
+    add_step(n, step);
+    /* To normalise once more later is cheaper than to keep it until then. */
+    if (!was_there && n->resnet->layers[n->resnet->tensors[l->input].producer].kind == MAXGL_LAYER_BATCH_NORM)
+        n->values[l->input] = NO_BLOCK;
+}
+
+/* The gradient of @tensor is written, or added to if there is something already, by the next step. */
+static int want_gradient(MaxglNetwork *n, int tensor, gboolean *accumulate)
+{
+    *accumulate = n->gradients[tensor] != NO_BLOCK;
+    if (!*accumulate)
+        n->gradients[tensor] = add_tensor(n, tensor, MAXGL_MEMORY_GRADIENTS, "gradient");
+    return use(n, n->gradients[tensor]);
+}
+
+/* A gradient takes over memory that nobody reads any more. */
+static int share_gradient(MaxglNetwork *n, int tensor, int block)
+{
+    return n->gradients[tensor] = use(n, block);
+}
+
+/* Gradients lie where dy was, and if that goes to the residual, where x was: nobody else reads the output of
+ * a convolution. */
 static void plan_backward_of_batch_norm(MaxglNetwork *n, int index)
 {
     const MaxglLayer *l = &n->resnet->layers[index];
-    MaxglLayerPlan *p = &n->layers[index];
-    p->accumulate_residual = l->residual >= 0 && n->gradients[l->residual] != NO_BLOCK;
-    if (l->residual < 0 || p->accumulate_residual) {
-        share_gradient(n, l->input, l->output);
-        if (l->residual >= 0)
-            keep(n, n->gradients[l->residual], time_backward(n, index));
+    const gboolean masked = l->residual >= 0 && l->relu; /* else x tells where ReLU was open */
+    need(n, l->input);
+    if (masked)
+        need(n, l->output);
+    MaxglStep step = step_of(MAXGL_STEP_BACKWARD, index);
+    step.x = use_value(n, l->input);
+    step.y = masked ? use_value(n, l->output) : NO_BLOCK;
+    step.kept = use(n, n->layers[index].kept);
+    step.dy = use(n, n->gradients[l->output]);
+    step.accumulate_residual = l->residual >= 0 && n->gradients[l->residual] != NO_BLOCK;
+    if (l->residual < 0 || step.accumulate_residual) {
+        step.dx = share_gradient(n, l->input, step.dy);
+        step.d_residual = l->residual >= 0 ? use(n, n->gradients[l->residual]) : NO_BLOCK;
+    } else {
+        step.d_residual = share_gradient(n, l->residual, step.dy);
+        step.dx = share_gradient(n, l->input, step.x);
+        n->values[l->input] = NO_BLOCK;
+    }
+    add_step(n, step);
+}
+
+/* Convolution and fc: the gradient of the weights first, so that the input's value is given back before there
+ * is the input's gradient. */
+static void plan_backward_of_weights(MaxglNetwork *n, int index)
+{
+    const MaxglLayer *l = &n->resnet->layers[index];
+    need(n, l->input);
+    MaxglStep weights = step_of(MAXGL_STEP_BACKWARD_WEIGHTS, index);
+    weights.x = use_value(n, l->input);
+    weights.dy = use(n, n->gradients[l->output]);
+    add_step(n, weights);
+}
+
+static void plan_backward_of(MaxglNetwork *n, int index)
+{
+    const MaxglLayer *l = &n->resnet->layers[index];
+    if (l->kind == MAXGL_LAYER_BATCH_NORM) {
+        plan_backward_of_batch_norm(n, index);
         return;
     }
-    share_gradient(n, l->residual, l->output);
-    want_gradient(n, l->input, time_backward(n, index));
+    if (l->kind == MAXGL_LAYER_CONV3D || l->kind == MAXGL_LAYER_LINEAR)
+        plan_backward_of_weights(n, index);
+    if (l->input == 0)
+        return;
+    MaxglStep step = step_of(MAXGL_STEP_BACKWARD, index);
+    step.dy = use(n, n->gradients[l->output]);
+    step.kept = use(n, n->layers[index].kept);
+    if (l->kind == MAXGL_LAYER_DROPOUT && n->gradients[l->input] == NO_BLOCK)
+        step.dx = share_gradient(n, l->input, step.dy);
+    else
+        step.dx = want_gradient(n, l->input, &step.accumulate);
+    add_step(n, step);
 }
 
 /* In the order of the backward pass: whoever comes first to a tensor's gradient writes it, later ones add. */
@@ -246,56 +288,26 @@ static void plan_backward(MaxglNetwork *n)
     const MaxglResnet *r = n->resnet;
     for (int i = 1; i < r->n_tensors; i++)
         if (n->is_output[i])
-            n->gradients[i] = add_tensor(n, i, time_of_loss(n), time_of_loss(n), "gradient");
-    for (int i = r->n_layers - 1; i >= 0; i--) {
-        const MaxglLayer *l = &r->layers[i];
-        if (!n->layers[i].active)
-            continue;
-        keep(n, n->gradients[l->output], time_backward(n, i));
-        if (l->kind == MAXGL_LAYER_BATCH_NORM)
-            plan_backward_of_batch_norm(n, i);
-        else if (l->kind == MAXGL_LAYER_DROPOUT && n->gradients[l->input] == NO_BLOCK)
-            share_gradient(n, l->input, l->output);
-        else if (l->input > 0)
-            n->layers[i].accumulate = want_gradient(n, l->input, time_backward(n, i));
-    }
+            n->gradients[i] = add_tensor(n, i, MAXGL_MEMORY_GRADIENTS, "gradient");
+    add_step(n, step_of(MAXGL_STEP_LOSS, -1));
+    for (int i = 0; i < r->n_tensors; i++)
+        if (!is_kept(n, i))
+            n->values[i] = NO_BLOCK;
+    for (int i = r->n_layers - 1; i >= 0; i--)
+        if (n->layers[i].active)
+            plan_backward_of(n, i);
 }
 
-static gsize workspace_of(MaxglNetwork *n, int index)
+/* Folding wants room for weights before they are prepared. It comes between passes: outputs stay. */
+static void plan_fold(MaxglNetwork *n)
 {
-    MaxglContext *context = n->context;
-    const gboolean training = n->mode == MAXGL_NETWORK_TRAINING;
     gsize bytes = 0;
-    switch (n->resnet->layers[index].kind) {
-    case MAXGL_LAYER_CONV3D: {
-        const MaxglConv3d conv = maxgl_network_conv3d(n, index);
-        if (n->layers[index].folded_into >= 0 && n->layers[n->layers[index].folded_into].prepared)
-            return MAX(maxgl_conv3d_forward_prepared_workspace(context, &conv),
-                       maxgl_conv3d_weight_floats(&conv) *
-                           sizeof(float)); /* folded before they are prepared */
-        bytes = maxgl_conv3d_forward_workspace(context, &conv);
-        if (training)
-            bytes = MAX(bytes, maxgl_conv3d_backward_weights_workspace(context, &conv));
-        if (training && n->resnet->layers[index].input > 0)
-            bytes = MAX(bytes, maxgl_conv3d_backward_data_workspace(context, &conv));
-        return bytes;
-    }
-    case MAXGL_LAYER_LINEAR: {
-        const MaxglLinear linear = maxgl_network_linear(n, index);
-        bytes = maxgl_linear_forward_workspace(context, &linear);
-        if (training) {
-            bytes = MAX(bytes, maxgl_linear_backward_weights_workspace(context, &linear));
-            bytes = MAX(bytes, maxgl_linear_backward_data_workspace(context, &linear));
+    for (int i = 0; i < n->resnet->n_layers; i++)
+        if (n->layers[i].active && n->layers[i].prepared) {
+            const MaxglConv3d conv = maxgl_network_conv3d(n, n->layers[i].folded);
+            bytes = MAX(bytes, maxgl_conv3d_weight_floats(&conv) * sizeof(float));
         }
-        return bytes;
-    }
-    case MAXGL_LAYER_BATCH_NORM: {
-        const MaxglBatchNorm norm = maxgl_network_batch_norm(n, index);
-        return training ? maxgl_batch_norm_workspace(context, &norm) : 0;
-    }
-    default:
-        return 0;
-    }
+    n->fold_block = add_block(n, MAXGL_MEMORY_WORKSPACE, bytes, START, START, "workspace");
 }
 
 gboolean maxgl_network_plan(MaxglNetwork *n, const char *const *outputs, GError **error)
@@ -303,6 +315,8 @@ gboolean maxgl_network_plan(MaxglNetwork *n, const char *const *outputs, GError 
     const MaxglDeviceInfo *info = n->context->info;
     n->plan = maxgl_memory_plan_new(info->base_align, info->max_allocation);
     n->weights_plan = maxgl_memory_plan_new(info->base_align, info->max_allocation);
+    n->steps = g_array_new(FALSE, FALSE, sizeof(MaxglStep));
+    n->uses = g_array_new(FALSE, FALSE, sizeof(MaxglMemoryUse));
     n->is_output = g_new0(gboolean, n->resnet->n_tensors);
     n->layers = g_new0(MaxglLayerPlan, n->resnet->n_layers);
     n->values = g_new0(int, n->resnet->n_tensors);
@@ -315,13 +329,8 @@ gboolean maxgl_network_plan(MaxglNetwork *n, const char *const *outputs, GError 
     plan_forward(n);
     if (n->mode == MAXGL_NETWORK_TRAINING)
         plan_backward(n);
-    n->workspace_bytes = 0;
-    for (int i = 0; i < n->resnet->n_layers; i++)
-        if (n->layers[i].active)
-            n->workspace_bytes = MAX(n->workspace_bytes, workspace_of(n, i));
-    n->workspace_block =
-        (int)maxgl_memory_plan_add(n->plan, n->workspace_bytes, START, time_end(n), "the workspace");
+    plan_fold(n);
     n->step_block =
-        (int)maxgl_memory_plan_add(n->plan, sizeof(guint32), START, time_end(n), "the number of the step");
+        add_block(n, MAXGL_MEMORY_WORKSPACE, sizeof(guint32), START, END, "the number of the step");
     return maxgl_memory_plan_solve(n->plan, error) && maxgl_memory_plan_solve(n->weights_plan, error);
 }

@@ -1,5 +1,5 @@
-/* Inside of a network: shared by its planning (network_plan.c), its folding (network_fold.c), its passes
- * (network_passes.c) and its face (network.c). */
+/* Inside of a network: shared by its layers as operators see them (network_layers.c), its planning
+ * (network_plan.c), its folding (network_fold.c), its passes (network_passes.c) and its face (network.c). */
 #ifndef MAXGL_NET_NETWORK_PRIVATE_H
 #define MAXGL_NET_NETWORK_PRIVATE_H
 
@@ -17,15 +17,32 @@ enum { NO_BLOCK = -1 };
 
 /** What was decided for a layer. */
 typedef struct {
-    gboolean active;     /**< some output needs it */
-    int folded_into;     /**< inference: the batch norm that this convolution runs as part of, −1 = none */
-    int folded;          /**< inference: the convolution that this batch norm runs with, −1 = none */
-    int kept;            /**< training: block with batch norm's statistics or max-pool's taps */
-    int weights, bias;   /**< inference: folded ones, blocks of the plan of weights */
-    gboolean prepared;   /**< inference: the weights are in the form that the convolution's algorithm wants */
-    gboolean accumulate; /**< backward adds to the gradient of its input … */
-    gboolean accumulate_residual; /**< … and of its residual */
+    gboolean active;   /**< some output needs it */
+    int folded_into;   /**< inference: the batch norm that this convolution runs as part of, −1 = none */
+    int folded;        /**< inference: the convolution that this batch norm runs with, −1 = none */
+    int kept;          /**< training: block with batch norm's statistics or max-pool's taps */
+    int weights, bias; /**< inference: folded ones, blocks of the plan of weights */
+    gboolean prepared; /**< inference: the weights are in the form that the convolution's algorithm wants */
 } MaxglLayerPlan;
+
+typedef enum {
+    MAXGL_STEP_FORWARD,
+    MAXGL_STEP_LOSS,             /**< the caller's: takes outputs, gives their gradients */
+    MAXGL_STEP_AGAIN,            /**< an output is computed once more from what forward left: the same bits */
+    MAXGL_STEP_BACKWARD_WEIGHTS, /**< of convolutions and fc */
+    MAXGL_STEP_BACKWARD,         /**< gradient of the input; of batch norm all gradients */
+} MaxglStepKind;
+
+/** A layer's turn in a pass, and where its operands lie: blocks of the plan, NO_BLOCK where it has none. */
+typedef struct {
+    MaxglStepKind kind;
+    int layer;
+    int x, residual, y;           /**< input, what batch norm adds, output */
+    int dx, d_residual, dy;       /**< their gradients; some share a block */
+    int kept, workspace;          /**< see MaxglLayerPlan; scratch memory */
+    gboolean accumulate;          /**< add to dx … */
+    gboolean accumulate_residual; /**< … and to d_residual rather than overwrite them */
+} MaxglStep;
 
 struct MaxglNetwork {
     MaxglContext *context;
@@ -35,13 +52,15 @@ struct MaxglNetwork {
     int batch;
     guint64 seed;
     gboolean exact;
+    MaxglRecompute recompute;
     gboolean *is_output;                           /**< by tensor */
     MaxglLayerPlan *layers;                        /**< by layer */
-    int *values, *gradients;                       /**< by tensor: blocks of the plan */
-    MaxglTensor *value_tensors, *gradient_tensors; /**< by tensor; no buffer where there is none */
+    int *values, *gradients;                       /**< by tensor: its block after the latest step planned */
+    MaxglTensor *value_tensors, *gradient_tensors; /**< by tensor; the input and outputs have a buffer */
+    GArray *steps;                                 /**< MaxglStep, in their order */
+    GArray *uses;                                  /**< MaxglMemoryUse, by block of the plan */
     MaxglMemoryPlan *plan, *weights_plan;
-    int workspace_block, step_block;
-    gsize workspace_bytes;
+    int fold_block, step_block;
     MaxglSequence *forward, *backward;
 };
 
@@ -57,7 +76,11 @@ MaxglSubsample maxgl_network_subsample(const MaxglNetwork *network, int layer);
 MaxglLinear maxgl_network_linear(const MaxglNetwork *network, int layer);
 MaxglDropout maxgl_network_dropout(const MaxglNetwork *network, int layer);
 
-/** Decides which layers run, what lives when, and where everything lies. Allocates nothing on the device. */
+/** Bytes of scratch memory that a step of @layer wants. */
+gsize maxgl_network_workspace(const MaxglNetwork *network, MaxglStepKind kind, int layer);
+
+/** Decides which layers run, in which steps, what lives when, and where everything lies. Allocates nothing on
+ * the device. */
 gboolean maxgl_network_plan(MaxglNetwork *network, const char *const *outputs, GError **error);
 
 /** The parameter "LAYER.WHAT", its index or −1 with MAXGL_ERROR_USAGE. */
@@ -69,8 +92,7 @@ cl_mem maxgl_network_value(const MaxglNetwork *network, int layer, const char *w
 /** Writes the folded weights and biases of all convolutions. */
 gboolean maxgl_network_fold(MaxglNetwork *network, GError **error);
 
-/** Append the passes. */
-gboolean maxgl_network_build_forward(MaxglNetwork *network, GError **error);
-gboolean maxgl_network_build_backward(MaxglNetwork *network, GError **error);
+/** Appends all steps to the passes. */
+gboolean maxgl_network_build(MaxglNetwork *network, GError **error);
 
 #endif

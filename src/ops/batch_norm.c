@@ -56,13 +56,21 @@ gboolean maxgl_batch_norm_forward_training(MaxglSequence *sequence, const MaxglB
         return FALSE;
     }
     const MaxglPlanes planes = maxgl_planes(maxgl_sequence_context(sequence), "batch_norm", shape);
-    if (!add_statistics(sequence, norm, &planes, vectors, x, saved, workspace, error))
-        return FALSE;
+    return add_statistics(sequence, norm, &planes, vectors, x, saved, workspace, error) &&
+           maxgl_batch_norm_forward_again(sequence, norm, vectors, x, residual, y, saved, error);
+}
+
+gboolean maxgl_batch_norm_forward_again(MaxglSequence *sequence, const MaxglBatchNorm *norm,
+                                        const MaxglBatchNormVectors *vectors, cl_mem x, cl_mem residual,
+                                        cl_mem y, cl_mem saved, GError **error)
+{
+    const MaxglPlanes planes = maxgl_planes(maxgl_sequence_context(sequence), "batch_norm", &norm->shape);
     MaxglLaunch launch = {
         .file = FILE_NAME, .kernel = "batch_norm_forward_training", .options = planes.options};
-    maxgl_planes_launch(&planes, shape->n, &launch);
+    maxgl_planes_launch(&planes, norm->shape.n, &launch);
     return maxgl_sequence_add(sequence, &launch, error, "mmmmmmiiii", x, residual, y, vectors->gamma,
-                              vectors->beta, saved, (int)pixels, planes.chunk, planes.blocks, norm->relu);
+                              vectors->beta, saved, (int)maxgl_shape_pixels(&norm->shape), planes.chunk,
+                              planes.blocks, norm->relu);
 }
 
 gboolean maxgl_batch_norm_forward_evaluation(MaxglSequence *sequence, const MaxglBatchNorm *norm,

@@ -41,6 +41,12 @@ gboolean maxgl_batch_norm_forward_training(MaxglSequence *sequence, const MaxglB
                                            const MaxglBatchNormVectors *vectors, cl_mem x, cl_mem residual,
                                            cl_mem y, cl_mem saved, cl_mem workspace, GError **error);
 
+/** Appends y once more from what training forward left in @saved: the same bits, and no statistics change.
+ * gamma and beta must be as they were. */
+gboolean maxgl_batch_norm_forward_again(MaxglSequence *sequence, const MaxglBatchNorm *norm,
+                                        const MaxglBatchNormVectors *vectors, cl_mem x, cl_mem residual,
+                                        cl_mem y, cl_mem saved, GError **error);
+
 /** Appends y from the running statistics. @y may be the buffer of @x or of @residual (NULL = none). */
 gboolean maxgl_batch_norm_forward_evaluation(MaxglSequence *sequence, const MaxglBatchNorm *norm,
                                              const MaxglBatchNormVectors *vectors, cl_mem x, cl_mem residual,
@@ -52,7 +58,7 @@ typedef struct {
     cl_mem y;     /**< its output; needed if it had a residual and relu. NULL otherwise saves reading it */
     cl_mem saved; /**< filled by training forward */
     cl_mem dy;    /**< gradient of the output */
-    cl_mem dx;    /**< gradient of the input, overwritten; may be dy's buffer */
+    cl_mem dx;    /**< gradient of the input, overwritten; may be dy's buffer or x's */
     cl_mem d_residual; /**< gradient of the residual, or NULL; may be dy's buffer if not accumulated, but not
                           dx's */
     gboolean accumulate_residual; /**< add to d_residual rather than overwrite it */

@@ -52,9 +52,16 @@ void maxgl_shape_unpack(const MaxglShape *s, const float *blocked, float *plain)
 gboolean maxgl_tensor_write(MaxglContext *context, const MaxglTensor *tensor, const float *data,
                             GError **error)
 {
-    g_autofree float *blocked = g_malloc(maxgl_shape_bytes(&tensor->shape));
-    maxgl_shape_pack(&tensor->shape, data, blocked);
-    return maxgl_buffer_write(context, tensor->buffer, 0, blocked, maxgl_shape_bytes(&tensor->shape), error);
+    MaxglShape one = tensor->shape; /* a sample at a time: batches of clips are large */
+    one.n = 1;
+    const gsize bytes = maxgl_shape_bytes(&one);
+    g_autofree float *blocked = g_malloc(bytes);
+    for (gsize n = 0; n < (gsize)tensor->shape.n; n++) {
+        maxgl_shape_pack(&one, data + n * maxgl_shape_elements(&one), blocked);
+        if (!maxgl_buffer_write(context, tensor->buffer, n * bytes, blocked, bytes, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 gboolean maxgl_tensor_read(MaxglContext *context, const MaxglTensor *tensor, float *data, GError **error)

@@ -199,7 +199,7 @@ static cl_mem vector_buffer(CheckReport *report, MaxglContext *context, const Ma
 typedef struct {
     MaxglBatchNorm norm;
     MaxglBatchNormVectors vectors, fresh; /* fresh: running statistics that evaluation sees */
-    MaxglTensor x, residual, y, y_evaluation, dy, dx, d_residual;
+    MaxglTensor x, residual, y, y_again, y_evaluation, dy, dx, d_residual;
     cl_mem saved, workspace, dgamma, dbeta;
 } Device;
 
@@ -214,6 +214,7 @@ static gboolean device_init(Device *d, CheckReport *report, MaxglContext *contex
     const gboolean tensors =
         check_tensor(report, context, s, g->x, &d->x, error) &&
         check_tensor(report, context, s, NULL, &d->y, error) &&
+        check_tensor(report, context, s, NULL, &d->y_again, error) &&
         check_tensor(report, context, s, NULL, &d->y_evaluation, error) &&
         check_tensor(report, context, s, g->dy, &d->dy, error) &&
         check_tensor(report, context, s, NULL, &d->dx, error) &&
@@ -221,8 +222,10 @@ static gboolean device_init(Device *d, CheckReport *report, MaxglContext *contex
         (c->residual != RESIDUAL || check_tensor(report, context, s, NULL, &d->d_residual, error)) &&
         (c->residual != RESIDUAL_ACCUMULATED ||
          check_tensor(report, context, s, g->d_residual, &d->d_residual, error));
-    if (c->residual == RESIDUAL_IN_PLACE)
+    if (c->residual == RESIDUAL_IN_PLACE) {
         d->d_residual = d->dy;
+        d->dx = d->x;
+    }
     return tensors && (d->vectors.gamma = vector_buffer(report, context, &s, g->gamma, error)) &&
            (d->vectors.beta = vector_buffer(report, context, &s, g->beta, error)) &&
            (d->vectors.running_mean = vector_buffer(report, context, &s, g->running_mean, error)) &&
@@ -254,6 +257,8 @@ static gboolean device_run(Device *d, MaxglContext *context, const Case *c, GErr
     };
     return maxgl_batch_norm_forward_training(sequence, &d->norm, &d->vectors, d->x.buffer, d->residual.buffer,
                                              d->y.buffer, d->saved, d->workspace, error) &&
+           maxgl_batch_norm_forward_again(sequence, &d->norm, &d->vectors, d->x.buffer, d->residual.buffer,
+                                          d->y_again.buffer, d->saved, error) &&
            maxgl_batch_norm_forward_evaluation(sequence, &d->norm, &d->fresh, d->x.buffer, d->residual.buffer,
                                                d->y_evaluation.buffer, error) &&
            maxgl_batch_norm_backward(sequence, &d->norm, &d->vectors, &gradients, d->workspace, error) &&
@@ -273,6 +278,7 @@ static gboolean compare(Device *d, CheckReport *report, MaxglContext *context, R
         for (gsize i = 0; i < r->elements; i++)
             r->d_residual[i] += g->d_residual[i];
     return check_compare_tensor(report, context, "y", &d->y, r->y, tolerance, error) &&
+           check_compare_tensor(report, context, "y once more", &d->y_again, r->y, tolerance, error) &&
            check_compare_tensor(report, context, "y of evaluation", &d->y_evaluation, r->y_evaluation,
                                 tolerance, error) &&
            check_compare_buffer(report, context, "mean", d->saved, r->mean, channels, padding, tolerance,

@@ -65,10 +65,11 @@ static void test_text_reads_back(void **state)
 
 static void test_choices_are_in_the_order_of_their_enums(void **state)
 {
-    g_autoptr(MaxglRecipe) recipe = recipe_with(
-        SETS("objective.estimator=dv", "objective.discriminator=dot", "objective.local_layer=layer4",
-             "objective.local_pairs=both", "objective.negatives=all", "train.optimizer=adamw",
-             "train.schedule=constant", "train.algorithms=exact", "data.short_videos=skip"));
+    g_autoptr(MaxglRecipe) recipe =
+        recipe_with(SETS("objective.estimator=dv", "objective.discriminator=dot",
+                         "objective.local_layer=layer4", "objective.local_pairs=both",
+                         "objective.negatives=all", "train.optimizer=adamw", "train.schedule=constant",
+                         "train.algorithms=exact", "train.recompute=blocks", "data.short_videos=skip"));
     MaxglObjectiveOptions objective;
     maxgl_recipe_objective(recipe, &objective);
     assert_int_equal(objective.estimator, MAXGL_MI_DV);
@@ -79,6 +80,7 @@ static void test_choices_are_in_the_order_of_their_enums(void **state)
     assert_int_equal(recipe->train.optimizer, MAXGL_OPTIMIZER_ADAMW);
     assert_int_equal(recipe->train.schedule, MAXGL_SCHEDULE_CONSTANT);
     assert_int_equal(recipe->train.algorithms, MAXGL_ALGORITHMS_EXACT);
+    assert_int_equal(recipe->train.recompute, MAXGL_RECOMPUTE_BLOCKS);
     assert_int_equal(recipe->data.short_videos, MAXGL_SHORT_SKIP);
     g_autoptr(MaxglRecipe) middle =
         recipe_with(SETS("objective.estimator=infonce", "objective.local_pairs=cross", "train.optimizer=adam",
@@ -116,9 +118,9 @@ static void test_what_only_several_options_can_be_wrong_about(void **state)
 static void test_what_a_resumed_run_can_change(void **state)
 {
     g_autoptr(MaxglRecipe) before = recipe_with(SETS("train.steps=100"));
-    g_autoptr(MaxglRecipe) harmless =
-        recipe_with(SETS("train.steps=100", "data.workers=3", "data.prefetch=5", "data.cache_mb=1",
-                         "train.keep=7", "train.checkpoint_every=9", "train.log_every=2"));
+    g_autoptr(MaxglRecipe) harmless = recipe_with(
+        SETS("train.steps=100", "data.workers=3", "data.prefetch=5", "data.cache_mb=1", "train.keep=7",
+             "train.recompute=blocks", "train.checkpoint_every=9", "train.log_every=2"));
     g_auto(GStrv) none = maxgl_recipe_conflicts(before, harmless);
     assert_null(none[0]);
     g_autofree char *text = maxgl_recipe_identity_text(before);

@@ -31,6 +31,7 @@ typedef struct {
     cl_mem labels, result, workspace, momentum, step;
     int classes;
     double rate;
+    MaxglRecompute recompute;
 } Trainer;
 
 static cl_mem buffer_new(gsize bytes)
@@ -45,7 +46,8 @@ static cl_mem buffer_new(gsize bytes)
 static void prepare_network(Trainer *r, const char *name, int n, int t, int s, double dropout)
 {
     static const char *const outputs[] = {"fc", NULL};
-    const MaxglNetworkOptions options = {MAXGL_NETWORK_TRAINING, n, outputs, 5, .exact = TRUE};
+    const MaxglNetworkOptions options = {MAXGL_NETWORK_TRAINING, n, outputs, 5, .recompute = r->recompute,
+                                         .exact = TRUE};
     g_autoptr(GError) error = NULL;
     g_autoptr(MaxglResnet) resnet = resnet_named(name, r->classes, t, s);
     resnet->spec.dropout = dropout;
@@ -261,6 +263,52 @@ static void test_repeatable(void **state)
     }
 }
 
+static float *read_floats(cl_mem buffer, gsize floats)
+{
+    float *values = g_new(float, floats);
+    assert_true(maxgl_buffer_read(context, buffer, 0, values, floats * sizeof(float), NULL));
+    return values;
+}
+
+static void assert_same_floats(cl_mem a, cl_mem b, gsize floats)
+{
+    g_autofree float *x = read_floats(a, floats), *y = read_floats(b, floats);
+    assert_memory_equal(x, y, floats * sizeof(float));
+}
+
+/* Blocks computed again in the backward pass change no bit of gradients, weights and running statistics.
+ * Returns: memory, by that of keeping them. */
+static double check_recompute(const char *name)
+{
+    Trainer kept = {0}, again = {.recompute = MAXGL_RECOMPUTE_BLOCKS};
+    trainer_init(&kept, name, 3, 8, 40, 3, 0.4);
+    trainer_init(&again, name, 3, 8, 40, 3, 0.4);
+    const gsize learnt = maxgl_parameters_learnt_floats(kept.parameters),
+                statistics = maxgl_parameters_statistics_floats(kept.parameters);
+    for (int step = 0; step < 2; step++) {
+        const float loss = train_step(&kept, step);
+        assert_float_equal(train_step(&again, step), loss, 0);
+        assert_same_floats(maxgl_parameters_gradients(kept.parameters),
+                           maxgl_parameters_gradients(again.parameters), learnt);
+        assert_same_floats(maxgl_parameters_values(kept.parameters),
+                           maxgl_parameters_values(again.parameters), learnt);
+        assert_same_floats(maxgl_parameters_statistics(kept.parameters),
+                           maxgl_parameters_statistics(again.parameters), statistics);
+    }
+    const double part =
+        (double)maxgl_network_bytes(again.network) / (double)maxgl_network_bytes(kept.network);
+    trainer_clear(&again);
+    trainer_clear(&kept);
+    return part;
+}
+
+static void test_recompute(void **state)
+{
+    assert_true(check_recompute("r3d_18@0.0625") < 0.85);
+    assert_true(check_recompute("hara-r3d10-a@0.05") <= 1); /* most of it is the stem's */
+    assert_true(check_recompute("hara-r3d50@0.03125") <= 1);
+}
+
 /* The step decides what dropout drops. */
 static void test_dropout_changes(void **state)
 {
@@ -300,9 +348,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training),
-        cmocka_unit_test(test_torchvision),
-        cmocka_unit_test(test_repeatable),
+        cmocka_unit_test(test_training),        cmocka_unit_test(test_torchvision),
+        cmocka_unit_test(test_repeatable),      cmocka_unit_test(test_recompute),
         cmocka_unit_test(test_dropout_changes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

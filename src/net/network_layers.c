@@ -1,0 +1,112 @@
+#include "net/network_private.h"
+
+#include <string.h>
+
+MaxglShape maxgl_network_shape(const MaxglNetwork *n, int tensor)
+{
+    const MaxglMap m = n->resnet->tensors[tensor].map;
+    const int block = tensor == 0 ? maxgl_layout_input_block(n->context) : maxgl_layout_block(n->context);
+    return maxgl_shape(n->batch, m.c, m.t, m.h, m.w, block);
+}
+
+MaxglConv3d maxgl_network_conv3d(const MaxglNetwork *n, int layer)
+{
+    const MaxglLayer *l = &n->resnet->layers[layer];
+    const MaxglShape out = maxgl_network_shape(n, l->output);
+    MaxglConv3d conv = {.input = maxgl_network_shape(n, l->input),
+                        .out_channels = out.c,
+                        .out_block = out.block,
+                        .exact = n->exact};
+    memcpy(conv.kernel, l->kernel, sizeof conv.kernel);
+    memcpy(conv.stride, l->stride, sizeof conv.stride);
+    memcpy(conv.pad, l->pad, sizeof conv.pad);
+    return conv;
+}
+
+MaxglBatchNorm maxgl_network_batch_norm(const MaxglNetwork *n, int layer)
+{
+    const MaxglLayer *l = &n->resnet->layers[layer];
+    return (MaxglBatchNorm){maxgl_network_shape(n, l->output), MAXGL_BATCH_NORM_EPS,
+                            MAXGL_BATCH_NORM_MOMENTUM, l->relu};
+}
+
+MaxglMaxPool maxgl_network_max_pool(const MaxglNetwork *n, int layer)
+{
+    const MaxglLayer *l = &n->resnet->layers[layer];
+    MaxglMaxPool pool = {.input = maxgl_network_shape(n, l->input)};
+    memcpy(pool.kernel, l->kernel, sizeof pool.kernel);
+    memcpy(pool.stride, l->stride, sizeof pool.stride);
+    memcpy(pool.pad, l->pad, sizeof pool.pad);
+    return pool;
+}
+
+MaxglAveragePool maxgl_network_global_pool(const MaxglNetwork *n, int layer)
+{
+    return (MaxglAveragePool){maxgl_network_shape(n, n->resnet->layers[layer].input), {1, 1, 1}};
+}
+
+MaxglSubsample maxgl_network_subsample(const MaxglNetwork *n, int layer)
+{
+    const MaxglLayer *l = &n->resnet->layers[layer];
+    MaxglSubsample s = {.input = maxgl_network_shape(n, l->input),
+                        .out_channels = n->resnet->tensors[l->output].map.c};
+    memcpy(s.stride, l->stride, sizeof s.stride);
+    return s;
+}
+
+MaxglLinear maxgl_network_linear(const MaxglNetwork *n, int layer)
+{
+    const MaxglLayer *l = &n->resnet->layers[layer];
+    const MaxglShape out = maxgl_network_shape(n, l->output);
+    return (MaxglLinear){maxgl_network_shape(n, l->input), out.c, out.block};
+}
+
+MaxglDropout maxgl_network_dropout(const MaxglNetwork *n, int layer)
+{
+    const MaxglLayer *l = &n->resnet->layers[layer];
+    return (MaxglDropout){maxgl_network_shape(n, l->output), (float)l->rate, n->seed, (guint64)layer};
+}
+
+static gsize conv3d_workspace(const MaxglNetwork *n, MaxglStepKind kind, int layer, gboolean prepared)
+{
+    const MaxglConv3d conv = maxgl_network_conv3d(n, layer);
+    if (kind == MAXGL_STEP_BACKWARD_WEIGHTS)
+        return maxgl_conv3d_backward_weights_workspace(n->context, &conv);
+    if (kind == MAXGL_STEP_BACKWARD)
+        return maxgl_conv3d_backward_data_workspace(n->context, &conv);
+    return prepared ? maxgl_conv3d_forward_prepared_workspace(n->context, &conv)
+                    : maxgl_conv3d_forward_workspace(n->context, &conv);
+}
+
+static gsize batch_norm_workspace(const MaxglNetwork *n, MaxglStepKind kind, int layer)
+{
+    const MaxglLayerPlan *p = &n->layers[layer];
+    const MaxglBatchNorm norm = maxgl_network_batch_norm(n, layer);
+    if (p->folded >= 0)
+        return conv3d_workspace(n, kind, p->folded, p->prepared);
+    return kind == MAXGL_STEP_AGAIN ? 0 : maxgl_batch_norm_workspace(n->context, &norm);
+}
+
+static gsize linear_workspace(const MaxglNetwork *n, MaxglStepKind kind, int layer)
+{
+    const MaxglLinear linear = maxgl_network_linear(n, layer);
+    if (kind == MAXGL_STEP_BACKWARD_WEIGHTS)
+        return maxgl_linear_backward_weights_workspace(n->context, &linear);
+    if (kind == MAXGL_STEP_BACKWARD)
+        return maxgl_linear_backward_data_workspace(n->context, &linear);
+    return maxgl_linear_forward_workspace(n->context, &linear);
+}
+
+gsize maxgl_network_workspace(const MaxglNetwork *n, MaxglStepKind kind, int layer)
+{
+    switch (n->resnet->layers[layer].kind) {
+    case MAXGL_LAYER_CONV3D:
+        return conv3d_workspace(n, kind, layer, FALSE);
+    case MAXGL_LAYER_BATCH_NORM:
+        return batch_norm_workspace(n, kind, layer);
+    case MAXGL_LAYER_LINEAR:
+        return linear_workspace(n, kind, layer);
+    default:
+        return 0;
+    }
+}
