@@ -1,5 +1,5 @@
-/* Winograd convolution for CPUs: cl/conv3d_winograd.cl. Forward, and backward data as the same with
- * transposed weights. */
+/* Winograd convolution for CPUs: cl/conv3d_winograd*.cl. Forward, backward data as the same with transposed
+ * weights, backward weights. */
 #include "ops/conv3d_algorithms.h"
 
 #include <math.h>
@@ -10,8 +10,10 @@ enum { FREQUENCIES = 36, OUTPUTS = 4, WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_REL
 typedef struct {
     int tiles_h, tiles_w, n_tiles; /* spatial tiles of the whole batch */
     int ku, rw, tb;                /* register tile, frames */
+    int cu;                        /* backward weights: input channels of the register tile, instead of rw */
+    int taps;                      /* backward weights: taps in time of a work-item */
     int chunk_tiles, n_chunks;     /* spatial tiles a launch pair, a multiple of rw */
-    gsize u_floats, v_floats;
+    gsize u_floats, v_floats, m_floats;
 } Plan;
 
 static int ceil_div(int a, int b)
@@ -28,9 +30,8 @@ static gboolean supports(const MaxglConv3d *conv, MaxglConv3dPass pass, const Ma
 {
     const int in = conv->input.block, out = conv->out_block;
     const gboolean blocks_ok = (in == 4 || in == 8 || in == 16) && (out == 4 || out == 8 || out == 16);
-    return pass != MAXGL_CONV3D_BACKWARD_WEIGHTS && device->type == MAXGL_DEVICE_CPU && blocks_ok &&
-           conv->kernel[1] == 3 && conv->kernel[2] == 3 && conv->stride[0] == 1 && conv->stride[1] == 1 &&
-           conv->stride[2] == 1;
+    return device->type == MAXGL_DEVICE_CPU && blocks_ok && conv->kernel[1] == 3 && conv->kernel[2] == 3 &&
+           conv->stride[0] == 1 && conv->stride[1] == 1 && conv->stride[2] == 1;
 }
 
 /* The convolution whose forward pass computes the gradient of @conv with respect to its input. */
@@ -53,13 +54,31 @@ static double tile_cycles(int ku, int rw)
     return MAX(MAX(ku * rw / 2.0, (ku + rw) / 2.0), 4.0) + 0.01 * (ku + rw);
 }
 
+static Plan count_tiles(const MaxglConv3d *conv)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    Plan plan = {.tiles_h = ceil_div(out.h, OUTPUTS), .tiles_w = ceil_div(out.w, OUTPUTS), .ku = 1, .rw = 1};
+    plan.n_tiles = conv->input.n * plan.tiles_h * plan.tiles_w;
+    return plan;
+}
+
+/* Chunks of equal size, multiples of rw, whose @tile_floats a tile stay in cache. */
+static void cut_into_chunks(MaxglContext *context, const char *shape, gsize tile_floats, Plan *plan)
+{
+    const gsize cache = (gsize)tuned(context, shape, "chunk_kib", 8192) * 1024;
+    const int fit = MAX(1, (int)(cache / (tile_floats * sizeof(float) * (gsize)plan->rw))) * plan->rw;
+    plan->chunk_tiles = MIN(fit, ceil_div(plan->n_tiles, plan->rw) * plan->rw);
+    plan->n_chunks = ceil_div(plan->n_tiles, plan->chunk_tiles);
+    plan->chunk_tiles = ceil_div(ceil_div(plan->n_tiles, plan->n_chunks), plan->rw) * plan->rw;
+    plan->n_chunks = ceil_div(plan->n_tiles, plan->chunk_tiles);
+}
+
 static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
 {
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out);
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
-    Plan plan = {.tiles_h = ceil_div(out.h, OUTPUTS), .tiles_w = ceil_div(out.w, OUTPUTS), .ku = 1, .rw = 1};
-    plan.n_tiles = in.n * plan.tiles_h * plan.tiles_w;
+    Plan plan = count_tiles(conv);
 
     const int registers = tuned(context, shape, "registers", 14);
     double best = INFINITY;
@@ -75,15 +94,41 @@ static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
     plan.tb = MIN(tuned(context, shape, "frames", 4), out.t);
 
     const gsize tile_floats = (gsize)FREQUENCIES * in.t * in_blocks * in.block;
-    const gsize cache = (gsize)tuned(context, shape, "chunk_kib", 8192) * 1024;
-    const int fit =
-        MAX(1, (int)(cache / (tile_floats * sizeof(float) * (gsize)MAX(plan.rw, 1)))) * MAX(plan.rw, 1);
-    plan.chunk_tiles = MIN(fit, ceil_div(plan.n_tiles, plan.rw) * plan.rw);
-    plan.n_chunks = ceil_div(plan.n_tiles, plan.chunk_tiles);
-    plan.chunk_tiles = ceil_div(ceil_div(plan.n_tiles, plan.n_chunks), plan.rw) * plan.rw;
-    plan.n_chunks = ceil_div(plan.n_tiles, plan.chunk_tiles);
+    cut_into_chunks(context, shape, tile_floats, &plan);
     plan.v_floats = tile_floats * plan.chunk_tiles;
     plan.u_floats = (gsize)FREQUENCIES * out_blocks * out.block * conv->kernel[0] * in_blocks * in.block;
+    return plan;
+}
+
+/* Backward weights: a register tile of ku vectors × cu channels takes ku + cu loads a tile of the picture. */
+static Plan make_weights_plan(MaxglContext *context, const MaxglConv3d *conv)
+{
+    const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
+    const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out);
+    g_autofree char *shape = maxgl_conv3d_shape_class(conv);
+    Plan plan = count_tiles(conv);
+
+    const int registers = tuned(context, shape, "registers", 14);
+    double best = INFINITY;
+    for (int ku = MIN(4, out_blocks); ku >= 1; ku--)
+        for (int cu = in.block; cu >= 1 && out_blocks % ku == 0; cu /= 2) {
+            const double cycles = tile_cycles(ku, cu) / (ku * cu);
+            if (ku * cu + ku <= registers && cycles < best) {
+                best = cycles;
+                plan.ku = ku;
+                plan.cu = cu;
+            }
+        }
+
+    /* The taps share a frequency's V and M, unless that leaves processors idle. */
+    const int items = in_blocks * (out_blocks / plan.ku);
+    plan.taps = items >= 4 * (int)context->info->compute_units ? conv->kernel[0] : 1;
+
+    const gsize v_floats = (gsize)FREQUENCIES * in.t * in_blocks * in.block;
+    const gsize m_floats = (gsize)FREQUENCIES * out.t * out_blocks * out.block;
+    cut_into_chunks(context, shape, v_floats + m_floats, &plan);
+    plan.v_floats = v_floats * plan.chunk_tiles;
+    plan.m_floats = m_floats * plan.chunk_tiles;
     return plan;
 }
 
@@ -93,9 +138,14 @@ static gsize aligned(MaxglContext *context, gsize bytes)
     return (bytes + align - 1) / align * align;
 }
 
-/* Workspace: U unless it is prepared, V, and for backward data the transposed weights. */
+/* Workspace: U unless it is prepared, V, and for backward data the transposed weights; for backward weights V
+ * and M. */
 static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
 {
+    if (pass == MAXGL_CONV3D_BACKWARD_WEIGHTS) {
+        const Plan plan = make_weights_plan(context, conv);
+        return aligned(context, plan.v_floats * sizeof(float)) + plan.m_floats * sizeof(float);
+    }
     const MaxglConv3d back = transposed(conv);
     const gboolean is_back = pass == MAXGL_CONV3D_BACKWARD_DATA;
     const Plan plan = make_plan(context, is_back ? &back : conv);
@@ -105,13 +155,19 @@ static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, Max
     return u + aligned(context, plan.v_floats * sizeof(float)) + turned;
 }
 
-static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, const char *options,
-                            cl_mem weights, cl_mem u, GError **error)
+static char *transform_options(const MaxglConv3d *conv)
+{
+    return g_strdup_printf("-DBI=%d -DBO=%d", conv->input.block, conv->out_block);
+}
+
+static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights, cl_mem u,
+                            GError **error)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&conv->input), out_blocks = maxgl_shape_blocks(&out);
+    g_autofree char *options = transform_options(conv);
     const MaxglLaunch launch = {
-        .file = "conv3d_winograd.cl",
+        .file = "conv3d_winograd_transforms.cl",
         .kernel = "conv3d_winograd_weights",
         .options = options,
         .dims = 2,
@@ -122,26 +178,42 @@ static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, co
                               conv->kernel[0]);
 }
 
-static gboolean add_chunk(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan, int chunk,
-                          const char *options, cl_mem x, cl_mem u, cl_mem v, cl_mem y,
-                          const MaxglConv3dEpilogue *epilogue, gboolean accumulate, GError **error)
+/* Tiles of the chunk that begins with tile @first. */
+static int tiles_of_chunk(const Plan *plan, int first)
 {
-    const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
-    const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out),
-              first = chunk * plan->chunk_tiles;
-    const int tiles = MIN(plan->chunk_tiles, ceil_div(plan->n_tiles - first, plan->rw) * plan->rw);
+    return MIN(plan->chunk_tiles, ceil_div(plan->n_tiles - first, plan->rw) * plan->rw);
+}
+
+static gboolean add_input(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan, int first,
+                          cl_mem x, cl_mem v, GError **error)
+{
+    const MaxglShape in = conv->input;
+    const int in_blocks = maxgl_shape_blocks(&in);
+    g_autofree char *options = transform_options(conv);
     cl_mem zeros =
         maxgl_context_zeros(maxgl_sequence_context(sequence), (gsize)in.block * sizeof(float), error);
     if (!zeros)
         return FALSE;
-    const MaxglLaunch input = {
-        .file = "conv3d_winograd.cl",
+    const MaxglLaunch launch = {
+        .file = "conv3d_winograd_transforms.cl",
         .kernel = "conv3d_winograd_input",
         .options = options,
         .dims = 2,
         .global = {(gsize)in.t, (gsize)in_blocks, 1},
         .local = {1, 1, 1},
     };
+    return maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiiiii", x, v, zeros, in_blocks, in.t, in.h,
+                              in.w, plan->tiles_h, plan->tiles_w, conv->pad[1], conv->pad[2], first,
+                              plan->n_tiles, tiles_of_chunk(plan, first));
+}
+
+static gboolean add_chunk(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan, int first,
+                          const char *options, cl_mem x, cl_mem u, cl_mem v, cl_mem y,
+                          const MaxglConv3dEpilogue *epilogue, gboolean accumulate, GError **error)
+{
+    const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
+    const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out),
+              tiles = tiles_of_chunk(plan, first);
     const MaxglLaunch multiply = {
         .file = "conv3d_winograd.cl",
         .kernel = "conv3d_winograd_multiply",
@@ -153,9 +225,7 @@ static gboolean add_chunk(MaxglSequence *sequence, const MaxglConv3d *conv, cons
     };
     const int flags = (epilogue->bias ? WITH_BIAS : 0) | (epilogue->residual ? WITH_RESIDUAL : 0) |
                       (epilogue->relu ? WITH_RELU : 0) | (accumulate ? ACCUMULATE : 0);
-    return maxgl_sequence_add(sequence, &input, error, "mmmiiiiiiiiiii", x, v, zeros, in_blocks, in.t, in.h,
-                              in.w, plan->tiles_h, plan->tiles_w, conv->pad[1], conv->pad[2], first,
-                              plan->n_tiles, tiles) &&
+    return add_input(sequence, conv, plan, first, x, v, error) &&
            maxgl_sequence_add(sequence, &multiply, error, "mmmmmiiiiiiiiiiiiii", v, u, y, epilogue->bias,
                               epilogue->residual, flags, in_blocks, out_blocks, in.t, out.t, out.h, out.w,
                               plan->tiles_h, plan->tiles_w, conv->kernel[0], conv->pad[0], first,
@@ -178,7 +248,8 @@ static gboolean add_products(MaxglSequence *sequence, const MaxglConv3d *conv, c
     cl_mem v = maxgl_buffer_window(context, workspace, offset, plan->v_floats * sizeof(float), error);
     gboolean ok = v != NULL;
     for (int chunk = 0; ok && chunk < plan->n_chunks; chunk++)
-        ok = add_chunk(sequence, conv, plan, chunk, options, x, u, v, y, epilogue, accumulate, error);
+        ok = add_chunk(sequence, conv, plan, chunk * plan->chunk_tiles, options, x, u, v, y, epilogue,
+                       accumulate, error);
     if (v)
         clReleaseMemObject(v);
     return ok;
@@ -191,11 +262,10 @@ static gboolean add_pass(MaxglSequence *sequence, const MaxglConv3d *conv, cl_me
     MaxglContext *context = maxgl_sequence_context(sequence);
     const Plan plan = make_plan(context, conv);
     const gsize u_bytes = plan.u_floats * sizeof(float);
-    g_autofree char *options = program_options(conv, &plan);
     cl_mem u = maxgl_buffer_window(context, workspace, 0, u_bytes, error);
     if (!u)
         return FALSE;
-    const gboolean ok = add_weights(sequence, conv, options, weights, u, error) &&
+    const gboolean ok = add_weights(sequence, conv, weights, u, error) &&
                         add_products(sequence, conv, &plan, x, u, y, epilogue, accumulate, workspace,
                                      aligned(context, u_bytes), error);
     clReleaseMemObject(u);
@@ -224,9 +294,7 @@ static gsize prepared_bytes(MaxglContext *context, const MaxglConv3d *conv)
 static gboolean prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights, cl_mem prepared,
                         GError **error)
 {
-    const Plan plan = make_plan(maxgl_sequence_context(sequence), conv);
-    g_autofree char *options = program_options(conv, &plan);
-    return add_weights(sequence, conv, options, weights, prepared, error);
+    return add_weights(sequence, conv, weights, prepared, error);
 }
 
 static gboolean forward_prepared(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem prepared,
@@ -264,6 +332,62 @@ static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, 
     return ok;
 }
 
+/* One chunk's share of dw, which is added to that of the chunks before. */
+static gboolean add_weights_chunk(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan,
+                                  int first, cl_mem x, cl_mem dy, cl_mem v, cl_mem m, cl_mem dw,
+                                  GError **error)
+{
+    const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
+    const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out),
+              tiles = tiles_of_chunk(plan, first);
+    g_autofree char *transform = transform_options(conv);
+    g_autofree char *options =
+        g_strdup_printf("%s -DKU=%d -DCU=%d -DTAPS=%d", transform, plan->ku, plan->cu, plan->taps);
+    cl_mem zeros =
+        maxgl_context_zeros(maxgl_sequence_context(sequence), (gsize)out.block * sizeof(float), error);
+    if (!zeros)
+        return FALSE;
+    const MaxglLaunch gradient = {
+        .file = "conv3d_winograd_transforms.cl",
+        .kernel = "conv3d_winograd_gradient",
+        .options = transform,
+        .dims = 2,
+        .global = {(gsize)out.t, (gsize)out_blocks, 1},
+        .local = {1, 1, 1},
+    };
+    const MaxglLaunch products = {
+        .file = "conv3d_winograd_gradient.cl",
+        .kernel = "conv3d_winograd_backward_weights",
+        .options = options,
+        .dims = 3,
+        .global = {(gsize)(out_blocks / plan->ku), (gsize)in_blocks, (gsize)(conv->kernel[0] / plan->taps)},
+        .local = {1, 1, 1},
+    };
+    return add_input(sequence, conv, plan, first, x, v, error) &&
+           maxgl_sequence_add(sequence, &gradient, error, "mmmiiiiiiiii", dy, m, zeros, out_blocks, out.t,
+                              out.h, out.w, plan->tiles_h, plan->tiles_w, first, plan->n_tiles, tiles) &&
+           maxgl_sequence_add(sequence, &products, error, "mmmiiiiiiii", v, m, dw, first > 0, in_blocks,
+                              out_blocks, in.t, out.t, conv->kernel[0], conv->pad[0], tiles);
+}
+
+static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy,
+                                 cl_mem dw, cl_mem workspace, GError **error)
+{
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    const Plan plan = make_weights_plan(context, conv);
+    const gsize v_bytes = plan.v_floats * sizeof(float), m_bytes = plan.m_floats * sizeof(float);
+    cl_mem v = maxgl_buffer_window(context, workspace, 0, v_bytes, error);
+    cl_mem m = v ? maxgl_buffer_window(context, workspace, aligned(context, v_bytes), m_bytes, error) : NULL;
+    gboolean ok = m != NULL;
+    for (int chunk = 0; ok && chunk < plan.n_chunks; chunk++)
+        ok = add_weights_chunk(sequence, conv, &plan, chunk * plan.chunk_tiles, x, dy, v, m, dw, error);
+    if (m)
+        clReleaseMemObject(m);
+    if (v)
+        clReleaseMemObject(v);
+    return ok;
+}
+
 const MaxglConv3dAlgorithm maxgl_conv3d_winograd = {
     .name = "winograd",
     .supports = supports,
@@ -275,4 +399,5 @@ const MaxglConv3dAlgorithm maxgl_conv3d_winograd = {
     .workspace = workspace_bytes,
     .forward = forward,
     .backward_data = backward_data,
+    .backward_weights = backward_weights,
 };

@@ -1,0 +1,91 @@
+// Gradient of the convolution of conv3d_winograd.cl with respect to its weights: per frequency, Σ over frames and tiles of
+// V · M, both from conv3d_winograd_transforms.cl, then the transpose of the weights' transform. For CPUs.
+//
+// A work-item owns KU output blocks × one input block × TAPS taps in time, and goes through all tiles of the chunk, so that each
+// sum has one order, whatever the number of work-items at once. One frequency of its V and M stays in its core's cache.
+//
+// -D BI, BO   blocks of input and output (BO is the vector width)
+//    KU, CU   register tile: KU vectors of output channels × CU input channels; CU divides BI
+//    TAPS     divides taps_t
+
+#define VECTOR BO
+#include "layout.clh"
+
+// Gᵀ: six frequencies to three weights.
+#define WEIGHTS_FROM_FREQUENCIES(o, f0, f1, f2, f3, f4, f5)                                                                    \
+    {                                                                                                                          \
+        const floatv s_ = (f1 + f2) * (1.0f / 6.0f), p_ = (f3 + f4) * (1.0f / 24.0f);                                          \
+        o[0] = fma(f0, (floatv)(0.25f), p_ - s_);                                                                              \
+        o[1] = fma(f2 - f1, (floatv)(1.0f / 6.0f), (f3 - f4) * (1.0f / 12.0f));                                                \
+        o[2] = fma(p_, (floatv)(4.0f), f5 - s_);                                                                               \
+    }
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv3d_winograd_backward_weights(__global const float *restrict v, __global const float *restrict m, __global float *dw,
+                                 int accumulate, int in_blocks, int out_blocks, int in_t, int out_t, int taps_t, int pad_t,
+                                 int chunk_tiles)
+{
+    const int kb = get_global_id(0) * KU, cb = get_global_id(1), kt0 = get_global_id(2) * TAPS;
+    const size_t row_v = (size_t)chunk_tiles * BI, row_m = (size_t)chunk_tiles * BO;
+    const size_t v_frame = in_blocks * row_v, m_frame = out_blocks * row_m;
+    floatv sums[TAPS][36][KU][BI];
+
+    for (int f = 0; f < 36; f++)
+        for (int tap = 0; tap < TAPS; tap++) {
+            // Frames of the output that meet a frame of the input at this tap.
+            const int shift = kt0 + tap - pad_t, first = max(0, -shift), last = min(out_t, in_t - shift);
+            for (int c0 = 0; c0 < BI; c0 += CU) {
+                floatv acc[KU][CU];
+#pragma unroll
+                for (int k = 0; k < KU; k++)
+#pragma unroll
+                    for (int c = 0; c < CU; c++)
+                        acc[k][c] = (floatv)(0.0f);
+                for (int t = first; t < last; t++) {
+                    __global const float *vp = v + ((size_t)f * in_t + t + shift) * v_frame + cb * row_v + c0;
+                    __global const float *mp = m + ((size_t)f * out_t + t) * m_frame + kb * row_m;
+                    for (int i = 0; i < chunk_tiles; i++) {
+                        floatv d[KU];
+#pragma unroll
+                        for (int k = 0; k < KU; k++)
+                            d[k] = VLOAD(i, mp + k * row_m);
+#pragma unroll
+                        for (int c = 0; c < CU; c++) {
+                            const float value = vp[i * BI + c];
+#pragma unroll
+                            for (int k = 0; k < KU; k++)
+                                acc[k][c] = fma((floatv)(value), d[k], acc[k][c]);
+                        }
+                    }
+                }
+#pragma unroll
+                for (int k = 0; k < KU; k++)
+#pragma unroll
+                    for (int c = 0; c < CU; c++)
+                        sums[tap][f][k][c0 + c] = acc[k][c];
+            }
+        }
+
+    for (int tap = 0; tap < TAPS; tap++)
+        for (int k = 0; k < KU; k++) {
+            __global float *to = dw + ((((size_t)kb + k) * in_blocks + cb) * taps_t + kt0 + tap) * 9 * BI * BO;
+            for (int c = 0; c < BI; c++) {
+                floatv x[6][3];
+#pragma unroll
+                for (int i = 0; i < 6; i++)
+                    WEIGHTS_FROM_FREQUENCIES(x[i], sums[tap][i * 6][k][c], sums[tap][i * 6 + 1][k][c],
+                                             sums[tap][i * 6 + 2][k][c], sums[tap][i * 6 + 3][k][c],
+                                             sums[tap][i * 6 + 4][k][c], sums[tap][i * 6 + 5][k][c])
+#pragma unroll
+                for (int j = 0; j < 3; j++) {
+                    floatv o[3];
+                    WEIGHTS_FROM_FREQUENCIES(o, x[0][j], x[1][j], x[2][j], x[3][j], x[4][j], x[5][j])
+#pragma unroll
+                    for (int i = 0; i < 3; i++) {
+                        const int at = (i * 3 + j) * BI + c;
+                        VSTORE(accumulate ? o[i] + VLOAD(at, to) : o[i], at, to);
+                    }
+                }
+            }
+        }
+}
