@@ -1,6 +1,9 @@
 // 3×3×3 convolution with stride 1 by Winograd's F(4×4, 3×3) on height and width, direct in time: 36 products instead of 144 for a
-// tile of 4×4 outputs. For CPUs: explicit vectors over the channels of a block. The transformed input V of a chunk of tiles, which
-// stays in cache, and the transformed weights U come from conv3d_winograd_transforms.cl.
+// tile of 4×4 outputs. For CPUs: explicit vectors over the channels of a block.
+//
+// Many channels: the transformed input V of a chunk of tiles, which stays in the last cache, comes from
+// conv3d_winograd_transforms.cl. Few channels (-D FUSED): a work-item transforms its own tiles just before it multiplies them, and
+// they stay in its core's cache.
 //
 // -D BI, BO   blocks of input and output (BO is the vector width)
 //    KU, RW   register tile of the products: output blocks × spatial tiles
@@ -8,20 +11,11 @@
 
 #define VECTOR BO
 #include "layout.clh"
+#include "conv3d_winograd_products.clh"
 
-// Aᵀ: six frequencies to four outputs.
-#define OUTPUT_TRANSFORM(o, m0, m1, m2, m3, m4, m5)                                                                            \
-    {                                                                                                                          \
-        const floatv s_ = m1 + m2, t_ = m1 - m2, p_ = m3 + m4, q_ = m3 - m4;                                                       \
-        o[0] = m0 + s_ + p_;                                                                                                     \
-        o[1] = fma(q_, (floatv)(2.0f), t_);                                                                                                \
-        o[2] = fma(p_, (floatv)(4.0f), s_);                                                                                                \
-        o[3] = fma(q_, (floatv)(8.0f), t_) + m5;                                                                                           \
-    }
+#ifndef FUSED
 
-enum { WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, ACCUMULATE = 8 };
-
-// RW spatial tiles × KU output blocks × TB frames: for each frequency the products, kept in private memory, then the way back.
+// RW spatial tiles × KU output blocks × TB frames.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv3d_winograd_multiply(__global const float *restrict v, __global const float *restrict u, __global float *y,
                          __global const float *restrict bias, __global const float *residual, int flags, int in_blocks,
@@ -29,81 +23,40 @@ conv3d_winograd_multiply(__global const float *restrict v, __global const float 
                          int first_tile, int n_tiles, int chunk_tiles)
 {
     const int i0 = get_global_id(0) * RW, t0 = get_global_id(1) * TB, kb = get_global_id(2) * KU;
-    const size_t v_frame = (size_t)in_blocks * chunk_tiles * BI, v_frequency = in_t * v_frame;
-    const size_t u_block = (size_t)taps_t * in_blocks * BI * BO, u_frequency = out_blocks * u_block;
-    floatv products[TB][KU][RW][36];
-
-    for (int f = 0; f < 36; f++)
-        for (int tb = 0; tb < TB; tb++) {
-            floatv acc[KU][RW];
-#pragma unroll
-            for (int k = 0; k < KU; k++)
-#pragma unroll
-                for (int r = 0; r < RW; r++)
-                    acc[k][r] = (floatv)(0.0f);
-            for (int kt = 0; kt < taps_t; kt++) {
-                const int it = t0 + tb + kt - pad_t;
-                if (it < 0 || it >= in_t)
-                    continue;
-                __global const float *vp = v + f * v_frequency + it * v_frame + i0 * BI;
-                __global const float *up = u + f * u_frequency + kb * u_block + (size_t)kt * in_blocks * BI * BO;
-                for (int cb = 0; cb < in_blocks; cb++, vp += chunk_tiles * BI, up += BI * BO)
-#pragma unroll 4
-                    for (int c = 0; c < BI; c++) {
-                        floatv w[KU];
-#pragma unroll
-                        for (int k = 0; k < KU; k++)
-                            w[k] = VLOAD(c, up + k * u_block);
-#pragma unroll
-                        for (int r = 0; r < RW; r++) {
-                            const float value = vp[r * BI + c];
-#pragma unroll
-                            for (int k = 0; k < KU; k++)
-                                acc[k][r] = fma((floatv)(value), w[k], acc[k][r]);
-                        }
-                    }
-            }
-#pragma unroll
-            for (int k = 0; k < KU; k++)
-#pragma unroll
-                for (int r = 0; r < RW; r++)
-                    products[tb][k][r][f] = acc[k][r];
-        }
-
-    for (int tb = 0; tb < TB && t0 + tb < out_t; tb++)
-        for (int k = 0; k < KU; k++)
-            for (int r = 0; r < RW; r++) {
-                const int tile = first_tile + i0 + r, tile_row = tile / tiles_w, n = tile_row / tiles_h;
-                if (tile >= n_tiles)
-                    break;
-                const int h0 = (tile_row - n * tiles_h) * 4, w0 = (tile - tile_row * tiles_w) * 4;
-                floatv x[6][4];
-#pragma unroll
-                for (int i = 0; i < 6; i++) {
-                    const floatv *m = products[tb][k][r] + i * 6;
-                    OUTPUT_TRANSFORM(x[i], m[0], m[1], m[2], m[3], m[4], m[5])
-                }
-                const size_t at = ((((size_t)n * out_blocks + kb + k) * out_t + t0 + tb) * out_h + h0) * out_w + w0;
-#pragma unroll
-                for (int j = 0; j < 4; j++) {
-                    floatv o[4];
-                    OUTPUT_TRANSFORM(o, x[0][j], x[1][j], x[2][j], x[3][j], x[4][j], x[5][j])
-#pragma unroll
-                    for (int i = 0; i < 4; i++) {
-                        if (h0 + i >= out_h || w0 + j >= out_w)
-                            continue;
-                        const size_t to = at + i * out_w + j;
-                        floatv value = o[i];
-                        if (flags & WITH_BIAS)
-                            value += VLOAD(kb + k, bias);
-                        if (flags & WITH_RESIDUAL)
-                            value += VLOAD(to, residual);
-                        if (flags & WITH_RELU)
-                            value = max(value, (floatv)(0.0f));
-                        if (flags & ACCUMULATE)
-                            value += VLOAD(to, (__global const float *)y);
-                        VSTORE(value, to, y);
-                    }
-                }
-            }
+    const size_t v_block = (size_t)chunk_tiles * 36 * BI;
+    multiply_and_store(v + (size_t)i0 * 36 * BI, in_blocks * v_block, v_block, in_t, u, y, bias, residual, flags, kb, t0,
+                       first_tile + i0, n_tiles, tiles_h, tiles_w, in_blocks, out_blocks, in_t, out_t, out_h, out_w, taps_t, pad_t);
 }
+
+#else
+
+#include "conv3d_winograd_input.clh"
+
+// Every so many-th group of RW spatial tiles, all frames and output blocks. @scratch has V[TB + taps_t - 1][in_blocks][36][RW][BI]
+// for each work-item: a ring of frames.
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv3d_winograd_fused(__global const float *restrict x, __global const float *restrict u, __global float *y,
+                      __global float *restrict scratch, __global const float *restrict zeros, __global const float *restrict bias,
+                      __global const float *residual, int flags, int in_blocks, int out_blocks, int in_t, int in_h, int in_w,
+                      int out_t, int out_h, int out_w, int tiles_h, int tiles_w, int taps_t, int pad_t, int pad_h, int pad_w,
+                      int n_tiles)
+{
+    const int ring = TB + taps_t - 1, groups = (n_tiles + RW - 1) / RW, plane = in_h * in_w * BI;
+    const size_t v_block = 36 * RW * BI, v_frame = in_blocks * v_block;
+    __global float *own = scratch + get_global_id(0) * ring * v_frame;
+    for (int group = get_global_id(0); group < groups; group += get_global_size(0)) {
+        int transformed = 0; // frames of the input
+        for (int t0 = 0; t0 < out_t; t0 += TB) {
+            for (const int last = min(t0 + TB - 1 - pad_t + taps_t, in_t); transformed < last; transformed++)
+                for (int cb = 0; cb < in_blocks; cb++)
+                    transform_input_group(x + ((size_t)cb * in_t + transformed) * plane, (size_t)in_blocks * in_t * plane, zeros,
+                                          own + (transformed % ring) * v_frame + cb * v_block, group * RW, RW, n_tiles, tiles_h,
+                                          tiles_w, pad_h, pad_w, in_h, in_w);
+            for (int kb = 0; kb < out_blocks; kb += KU)
+                multiply_and_store(own, v_frame, v_block, ring, u, y, bias, residual, flags, kb, t0, group * RW, n_tiles, tiles_h,
+                                   tiles_w, in_blocks, out_blocks, in_t, out_t, out_h, out_w, taps_t, pad_t);
+        }
+    }
+}
+
+#endif

@@ -7,6 +7,7 @@
 // -D BI, BO   blocks of input and output (BO is the vector width)
 //    KU, CU   register tile: KU vectors of output channels × CU input channels; CU divides BI
 //    TAPS     divides taps_t
+//    GROUP    tiles of a group of V and M
 
 #define VECTOR BO
 #include "layout.clh"
@@ -26,8 +27,7 @@ conv3d_winograd_backward_weights(__global const float *restrict v, __global cons
                                  int chunk_tiles)
 {
     const int kb = get_global_id(0) * KU, cb = get_global_id(1), kt0 = get_global_id(2) * TAPS;
-    const size_t row_v = (size_t)chunk_tiles * BI, row_m = (size_t)chunk_tiles * BO;
-    const size_t v_frame = in_blocks * row_v, m_frame = out_blocks * row_m;
+    const size_t v_block = (size_t)chunk_tiles * 36 * BI, m_block = (size_t)chunk_tiles * 36 * BO;
     floatv sums[TAPS][36][KU][BI];
 
     for (int f = 0; f < 36; f++)
@@ -42,21 +42,22 @@ conv3d_winograd_backward_weights(__global const float *restrict v, __global cons
                     for (int c = 0; c < CU; c++)
                         acc[k][c] = (floatv)(0.0f);
                 for (int t = first; t < last; t++) {
-                    __global const float *vp = v + ((size_t)f * in_t + t + shift) * v_frame + cb * row_v + c0;
-                    __global const float *mp = m + ((size_t)f * out_t + t) * m_frame + kb * row_m;
-                    for (int i = 0; i < chunk_tiles; i++) {
-                        floatv d[KU];
-#pragma unroll
-                        for (int k = 0; k < KU; k++)
-                            d[k] = VLOAD(i, mp + k * row_m);
-#pragma unroll
-                        for (int c = 0; c < CU; c++) {
-                            const float value = vp[i * BI + c];
+                    __global const float *vp = v + ((t + shift) * in_blocks + cb) * v_block + f * GROUP * BI + c0;
+                    __global const float *mp = m + (t * out_blocks + kb) * m_block + f * GROUP * BO;
+                    for (int g = 0; g < chunk_tiles; g += GROUP, vp += 36 * GROUP * BI, mp += 36 * GROUP * BO)
+                        for (int i = 0; i < GROUP; i++) {
+                            floatv d[KU];
 #pragma unroll
                             for (int k = 0; k < KU; k++)
-                                acc[k][c] = fma((floatv)(value), d[k], acc[k][c]);
+                                d[k] = VLOAD_ALIGNED(i, mp + k * m_block);
+#pragma unroll
+                            for (int c = 0; c < CU; c++) {
+                                const float value = vp[i * BI + c];
+#pragma unroll
+                                for (int k = 0; k < KU; k++)
+                                    acc[k][c] = fma((floatv)(value), d[k], acc[k][c]);
+                            }
                         }
-                    }
                 }
 #pragma unroll
                 for (int k = 0; k < KU; k++)
@@ -83,7 +84,7 @@ conv3d_winograd_backward_weights(__global const float *restrict v, __global cons
 #pragma unroll
                     for (int i = 0; i < 3; i++) {
                         const int at = (i * 3 + j) * BI + c;
-                        VSTORE(accumulate ? o[i] + VLOAD(at, to) : o[i], at, to);
+                        VSTORE_ALIGNED(accumulate ? o[i] + VLOAD_ALIGNED(at, to) : o[i], at, to);
                     }
                 }
             }

@@ -2,30 +2,17 @@
 // networks", CVPR 2016): what comes before the products. See conv3d_winograd.cl (forward, backward data) and
 // conv3d_winograd_gradient.cl (backward weights). Explicit vectors over the channels of a block.
 //
-// Spatial tiles (n, th, tw) are numbered through the batch; launches work on chunks of them:
-//    V[36][in_t][in_blocks][chunk_tiles][BI]            transformed input, 6×6 pixels a tile
-//    U[36][out_blocks][taps_t][in_blocks][BI][BO]       transformed weights
-//    M[36][out_t][out_blocks][chunk_tiles][BO]          transformed gradient of the output, 4×4 pixels a tile
+// Spatial tiles (n, th, tw) are numbered through the batch; launches work on chunks of them, in groups of so many that what a
+// group's transform writes stays in the innermost cache:
+//    V[in_t][in_blocks][chunk_tiles / group][36][group][BI]     transformed input, 6×6 pixels a tile
+//    U[36][out_blocks][taps_t][in_blocks][BI][BO]               transformed weights
+//    M[out_t][out_blocks][chunk_tiles / group][36][group][BO]   transformed gradient of the output, 4×4 pixels a tile
 //
 // -D BI, BO   blocks of input and output
 
 #define VECTOR BO
 #include "layout.clh"
-#define LOAD_IN(i, p) MAXGL_PASTE(vload, BI)(i, p)
-#define STORE_IN(v, i, p) MAXGL_PASTE(vstore, BI)(v, i, p)
-typedef MAXGL_PASTE(float, BI) floatin;
-
-// Bᵀ: six inputs along a line to six frequencies.
-#define INPUT_TRANSFORM(type, o, x0, x1, x2, x3, x4, x5)                                                                       \
-    {                                                                                                                          \
-        const type e_ = fma(x2, (type)(-4.0f), x4), f_ = fma(x1, (type)(-4.0f), x3), g_ = x4 - x2, h_ = 2.0f * (x3 - x1);                          \
-        o[0] = fma(x0, (type)(4.0f), fma(x2, (type)(-5.0f), x4));                                                                              \
-        o[1] = e_ + f_;                                                                                                          \
-        o[2] = e_ - f_;                                                                                                          \
-        o[3] = g_ + h_;                                                                                                          \
-        o[4] = g_ - h_;                                                                                                          \
-        o[5] = fma(x1, (type)(4.0f), fma(x3, (type)(-5.0f), x5));                                                                              \
-    }
+#include "conv3d_winograd_input.clh"
 
 // G: three weights along a line to six frequencies.
 #define WEIGHT_TRANSFORM(o, g0, g1, g2)                                                                                        \
@@ -82,57 +69,30 @@ conv3d_winograd_weights(__global const float *restrict weights, __global float *
     }
 }
 
-// One spatial tile, one frame, one input block. Tiles past the last one are zeros, so that the products need no test.
+// One frame and input block.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv3d_winograd_input(__global const float *restrict x, __global float *restrict v, __global const float *restrict zeros,
                       int in_blocks, int in_t, int in_h, int in_w, int tiles_h, int tiles_w, int pad_h, int pad_w, int first_tile,
-                      int n_tiles, int chunk_tiles)
+                      int n_tiles, int chunk_tiles, int group)
 {
-    const int t = get_global_id(0), cb = get_global_id(1);
-    const size_t frequency = (size_t)in_t * in_blocks * chunk_tiles * BI;
-    for (int i = 0; i < chunk_tiles; i++) {
-        __global float *to = v + (((size_t)t * in_blocks + cb) * chunk_tiles + i) * BI;
-        const int tile = first_tile + i, tile_row = tile / tiles_w, n = tile_row / tiles_h;
-        const int h0 = (tile_row - n * tiles_h) * 4 - pad_h, w0 = (tile - tile_row * tiles_w) * 4 - pad_w;
-        floatin y[6][6];
-        const int inside = tile < n_tiles && h0 >= 0 && w0 >= 0 && h0 + 6 <= in_h && w0 + 6 <= in_w;
-        __global const float *xp = x + ((((size_t)n * in_blocks + cb) * in_t + t) * in_h * in_w + (h0 * in_w + w0)) * BI;
-#pragma unroll
-        for (int r = 0; r < 6; r++) {
-            floatin in[6];
-            if (inside) {
-#pragma unroll
-                for (int c = 0; c < 6; c++)
-                    in[c] = LOAD_IN(r * in_w + c, xp);
-            } else {
-                const int row_inside = tile < n_tiles && h0 + r >= 0 && h0 + r < in_h;
-#pragma unroll
-                for (int c = 0; c < 6; c++)
-                    in[c] = LOAD_IN(0, row_inside && w0 + c >= 0 && w0 + c < in_w ? xp + (r * in_w + c) * BI : zeros);
-            }
-            INPUT_TRANSFORM(floatin, y[r], in[0], in[1], in[2], in[3], in[4], in[5])
-        }
-#pragma unroll
-        for (int c = 0; c < 6; c++) {
-            floatin o[6];
-            INPUT_TRANSFORM(floatin, o, y[0][c], y[1][c], y[2][c], y[3][c], y[4][c], y[5][c])
-#pragma unroll
-            for (int r = 0; r < 6; r++)
-                STORE_IN(o[r], 0, to + (r * 6 + c) * frequency);
-        }
-    }
+    const int t = get_global_id(0), cb = get_global_id(1), plane = in_h * in_w * BI;
+    __global float *to = v + ((size_t)t * in_blocks + cb) * chunk_tiles * 36 * BI;
+    for (int i = 0; i < chunk_tiles; i += group, to += group * 36 * BI)
+        transform_input_group(x + ((size_t)cb * in_t + t) * plane, (size_t)in_blocks * in_t * plane, zeros, to, first_tile + i, group,
+                              n_tiles, tiles_h, tiles_w, pad_h, pad_w, in_h, in_w);
 }
 
 // One frame and output block of the output's gradient. What tiles have beyond the output, and tiles past the last one, are zeros.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv3d_winograd_gradient(__global const float *restrict dy, __global float *restrict m, __global const float *restrict zeros,
                          int out_blocks, int out_t, int out_h, int out_w, int tiles_h, int tiles_w, int first_tile, int n_tiles,
-                         int chunk_tiles)
+                         int chunk_tiles, int group)
 {
     const int t = get_global_id(0), kb = get_global_id(1);
-    const size_t frequency = (size_t)out_t * out_blocks * chunk_tiles * BO;
+    const int frequency = group * BO;
     for (int i = 0; i < chunk_tiles; i++) {
-        __global float *to = m + (((size_t)t * out_blocks + kb) * chunk_tiles + i) * BO;
+        const int first = i / group * group;
+        __global float *to = m + ((((size_t)t * out_blocks + kb) * chunk_tiles + first) * 36 + (i - first)) * BO;
         const int tile = first_tile + i, tile_row = tile / tiles_w, n = tile_row / tiles_h;
         const int h0 = (tile_row - n * tiles_h) * 4, w0 = (tile - tile_row * tiles_w) * 4;
         __global const float *dp = dy + ((((size_t)n * out_blocks + kb) * out_t + t) * out_h * out_w + (h0 * out_w + w0)) * BO;
@@ -143,7 +103,7 @@ conv3d_winograd_gradient(__global const float *restrict dy, __global float *rest
             const int row_inside = tile < n_tiles && h0 + r < out_h;
 #pragma unroll
             for (int c = 0; c < 4; c++)
-                d[c] = VLOAD(0, row_inside && w0 + c < out_w ? dp + (r * out_w + c) * BO : zeros);
+                d[c] = VLOAD_ALIGNED(0, row_inside && w0 + c < out_w ? dp + (r * out_w + c) * BO : zeros);
             GRADIENT_TRANSFORM(x[r], d[0], d[1], d[2], d[3])
         }
 #pragma unroll
@@ -152,7 +112,7 @@ conv3d_winograd_gradient(__global const float *restrict dy, __global float *rest
             GRADIENT_TRANSFORM(o, x[0][c], x[1][c], x[2][c], x[3][c])
 #pragma unroll
             for (int r = 0; r < 6; r++)
-                VSTORE(o[r], 0, to + (r * 6 + c) * frequency);
+                VSTORE_ALIGNED(o[r], 0, to + (r * 6 + c) * frequency);
         }
     }
 }

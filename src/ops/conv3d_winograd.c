@@ -4,7 +4,15 @@
 
 #include <math.h>
 
-enum { FREQUENCIES = 36, OUTPUTS = 4, WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, ACCUMULATE = 8 };
+enum {
+    FREQUENCIES = 36,
+    OUTPUTS = 4,
+    FUSED_TILES = 4,
+    WITH_BIAS = 1,
+    WITH_RESIDUAL = 2,
+    WITH_RELU = 4,
+    ACCUMULATE = 8
+};
 
 /* How a pass is cut up. */
 typedef struct {
@@ -13,6 +21,7 @@ typedef struct {
     int cu;                        /* backward weights: input channels of the register tile, instead of rw */
     int taps;                      /* backward weights: taps in time of a work-item */
     int chunk_tiles, n_chunks;     /* spatial tiles a launch pair, a multiple of rw */
+    int slots;                     /* not 0: the fused kernel, by so many work-items */
     gsize u_floats, v_floats, m_floats;
 } Plan;
 
@@ -73,6 +82,22 @@ static void cut_into_chunks(MaxglContext *context, const char *shape, gsize tile
     plan->n_chunks = ceil_div(plan->n_tiles, plan->chunk_tiles);
 }
 
+/* The register tile of at most @most tiles of the picture that takes the fewest cycles. */
+static void choose_tile(MaxglContext *context, const char *shape, int out_blocks, int most, Plan *plan)
+{
+    const int registers = tuned(context, shape, "registers", 14);
+    double best = INFINITY;
+    for (int ku = MIN(4, out_blocks); ku >= 1; ku--)
+        for (int rw = 1; rw <= MIN(registers / ku - 1, most) && out_blocks % ku == 0; rw++) {
+            const double cycles = tile_cycles(ku, rw) * ceil_div(plan->n_tiles, rw) / ku;
+            if (cycles < best) {
+                best = cycles;
+                plan->ku = ku;
+                plan->rw = rw;
+            }
+        }
+}
+
 static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
 {
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
@@ -80,23 +105,23 @@ static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
     Plan plan = count_tiles(conv);
 
-    const int registers = tuned(context, shape, "registers", 14);
-    double best = INFINITY;
-    for (int ku = MIN(4, out_blocks); ku >= 1; ku--)
-        for (int rw = 1; rw <= registers / ku - 1 && out_blocks % ku == 0; rw++) {
-            const double cycles = tile_cycles(ku, rw) * ceil_div(plan.n_tiles, rw) / ku;
-            if (cycles < best) {
-                best = cycles;
-                plan.ku = ku;
-                plan.rw = rw;
-            }
-        }
+    choose_tile(context, shape, out_blocks, G_MAXINT, &plan);
     plan.tb = MIN(tuned(context, shape, "frames", 4), out.t);
-
-    const gsize tile_floats = (gsize)FREQUENCIES * in.t * in_blocks * in.block;
-    cut_into_chunks(context, shape, tile_floats, &plan);
-    plan.v_floats = tile_floats * plan.chunk_tiles;
     plan.u_floats = (gsize)FREQUENCIES * out_blocks * out.block * conv->kernel[0] * in_blocks * in.block;
+
+    /* What a work-item of the fused kernel transforms should stay in its core's cache. */
+    const gsize frame_floats = (gsize)FREQUENCIES * in_blocks * in.block;
+    const gsize ring_floats = frame_floats * (plan.tb + conv->kernel[0] - 1);
+    const gsize cache = (gsize)tuned(context, shape, "fused_kib", 384) * 1024 / sizeof(float);
+    if (cache / ring_floats >= FUSED_TILES) {
+        choose_tile(context, shape, out_blocks, (int)(cache / ring_floats), &plan);
+        const int groups = ceil_div(plan.n_tiles, plan.rw);
+        plan.slots = MIN(groups, 4 * (int)context->info->compute_units);
+        plan.v_floats = ring_floats * plan.rw * plan.slots;
+        return plan;
+    }
+    cut_into_chunks(context, shape, frame_floats * in.t, &plan);
+    plan.v_floats = frame_floats * in.t * plan.chunk_tiles;
     return plan;
 }
 
@@ -124,6 +149,7 @@ static Plan make_weights_plan(MaxglContext *context, const MaxglConv3d *conv)
     const int items = in_blocks * (out_blocks / plan.ku);
     plan.taps = items >= 4 * (int)context->info->compute_units ? conv->kernel[0] : 1;
 
+    plan.rw = MIN(plan.n_tiles, tuned(context, shape, "group", 8));
     const gsize v_floats = (gsize)FREQUENCIES * in.t * in_blocks * in.block;
     const gsize m_floats = (gsize)FREQUENCIES * out.t * out_blocks * out.block;
     cut_into_chunks(context, shape, v_floats + m_floats, &plan);
@@ -202,9 +228,39 @@ static gboolean add_input(MaxglSequence *sequence, const MaxglConv3d *conv, cons
         .global = {(gsize)in.t, (gsize)in_blocks, 1},
         .local = {1, 1, 1},
     };
-    return maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiiiii", x, v, zeros, in_blocks, in.t, in.h,
+    return maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiiiiii", x, v, zeros, in_blocks, in.t, in.h,
                               in.w, plan->tiles_h, plan->tiles_w, conv->pad[1], conv->pad[2], first,
-                              plan->n_tiles, tiles_of_chunk(plan, first));
+                              plan->n_tiles, tiles_of_chunk(plan, first), plan->rw);
+}
+
+static int flags_of(const MaxglConv3dEpilogue *epilogue, gboolean accumulate)
+{
+    return (epilogue->bias ? WITH_BIAS : 0) | (epilogue->residual ? WITH_RESIDUAL : 0) |
+           (epilogue->relu ? WITH_RELU : 0) | (accumulate ? ACCUMULATE : 0);
+}
+
+static gboolean add_fused(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan,
+                          const char *options, cl_mem x, cl_mem u, cl_mem v, cl_mem y,
+                          const MaxglConv3dEpilogue *epilogue, gboolean accumulate, GError **error)
+{
+    const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
+    cl_mem zeros =
+        maxgl_context_zeros(maxgl_sequence_context(sequence), (gsize)in.block * sizeof(float), error);
+    if (!zeros)
+        return FALSE;
+    const MaxglLaunch launch = {
+        .file = "conv3d_winograd.cl",
+        .kernel = "conv3d_winograd_fused",
+        .options = options,
+        .dims = 1,
+        .global = {(gsize)plan->slots, 1, 1},
+        .local = {1, 1, 1},
+    };
+    return maxgl_sequence_add(sequence, &launch, error, "mmmmmmmiiiiiiiiiiiiiiii", x, u, y, v, zeros,
+                              epilogue->bias, epilogue->residual, flags_of(epilogue, accumulate),
+                              maxgl_shape_blocks(&in), maxgl_shape_blocks(&out), in.t, in.h, in.w, out.t,
+                              out.h, out.w, plan->tiles_h, plan->tiles_w, conv->kernel[0], conv->pad[0],
+                              conv->pad[1], conv->pad[2], plan->n_tiles);
 }
 
 static gboolean add_chunk(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan, int first,
@@ -223,8 +279,7 @@ static gboolean add_chunk(MaxglSequence *sequence, const MaxglConv3d *conv, cons
                    (gsize)(out_blocks / plan->ku)},
         .local = {1, 1, 1},
     };
-    const int flags = (epilogue->bias ? WITH_BIAS : 0) | (epilogue->residual ? WITH_RESIDUAL : 0) |
-                      (epilogue->relu ? WITH_RELU : 0) | (accumulate ? ACCUMULATE : 0);
+    const int flags = flags_of(epilogue, accumulate);
     return add_input(sequence, conv, plan, first, x, v, error) &&
            maxgl_sequence_add(sequence, &multiply, error, "mmmmmiiiiiiiiiiiiii", v, u, y, epilogue->bias,
                               epilogue->residual, flags, in_blocks, out_blocks, in.t, out.t, out.h, out.w,
@@ -234,8 +289,8 @@ static gboolean add_chunk(MaxglSequence *sequence, const MaxglConv3d *conv, cons
 
 static char *program_options(const MaxglConv3d *conv, const Plan *plan)
 {
-    return g_strdup_printf("-DBI=%d -DBO=%d -DKU=%d -DRW=%d -DTB=%d", conv->input.block, conv->out_block,
-                           plan->ku, plan->rw, plan->tb);
+    return g_strdup_printf("-DBI=%d -DBO=%d -DKU=%d -DRW=%d -DTB=%d%s", conv->input.block, conv->out_block,
+                           plan->ku, plan->rw, plan->tb, plan->slots ? " -DFUSED" : "");
 }
 
 /* Everything but the weights: @u holds them transformed; V lies in the workspace at @offset. */
@@ -247,6 +302,8 @@ static gboolean add_products(MaxglSequence *sequence, const MaxglConv3d *conv, c
     g_autofree char *options = program_options(conv, plan);
     cl_mem v = maxgl_buffer_window(context, workspace, offset, plan->v_floats * sizeof(float), error);
     gboolean ok = v != NULL;
+    if (ok && plan->slots)
+        ok = add_fused(sequence, conv, plan, options, x, u, v, y, epilogue, accumulate, error);
     for (int chunk = 0; ok && chunk < plan->n_chunks; chunk++)
         ok = add_chunk(sequence, conv, plan, chunk * plan->chunk_tiles, options, x, u, v, y, epilogue,
                        accumulate, error);
@@ -281,7 +338,7 @@ static gboolean worthwhile(MaxglContext *context, const MaxglConv3d *conv, Maxgl
     const MaxglShape out = maxgl_conv3d_output(conv);
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
     const gint64 pixels = (gint64)out.n * out.t * out.h * out.w, tiles = (gint64)plan.n_tiles * out.t;
-    return MIN(conv->input.c, conv->out_channels) >= tuned(context, shape, "least_channels", 32) &&
+    return MIN(conv->input.c, conv->out_channels) >= tuned(context, shape, "least_channels", 16) &&
            tiles >= tuned(context, shape, "least_tiles", 64) &&
            pixels * 100 >= tiles * OUTPUTS * OUTPUTS * tuned(context, shape, "least_filled_percent", 50);
 }
@@ -341,8 +398,8 @@ static gboolean add_weights_chunk(MaxglSequence *sequence, const MaxglConv3d *co
     const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out),
               tiles = tiles_of_chunk(plan, first);
     g_autofree char *transform = transform_options(conv);
-    g_autofree char *options =
-        g_strdup_printf("%s -DKU=%d -DCU=%d -DTAPS=%d", transform, plan->ku, plan->cu, plan->taps);
+    g_autofree char *options = g_strdup_printf("%s -DKU=%d -DCU=%d -DTAPS=%d -DGROUP=%d", transform, plan->ku,
+                                               plan->cu, plan->taps, plan->rw);
     cl_mem zeros =
         maxgl_context_zeros(maxgl_sequence_context(sequence), (gsize)out.block * sizeof(float), error);
     if (!zeros)
@@ -364,8 +421,9 @@ static gboolean add_weights_chunk(MaxglSequence *sequence, const MaxglConv3d *co
         .local = {1, 1, 1},
     };
     return add_input(sequence, conv, plan, first, x, v, error) &&
-           maxgl_sequence_add(sequence, &gradient, error, "mmmiiiiiiiii", dy, m, zeros, out_blocks, out.t,
-                              out.h, out.w, plan->tiles_h, plan->tiles_w, first, plan->n_tiles, tiles) &&
+           maxgl_sequence_add(sequence, &gradient, error, "mmmiiiiiiiiii", dy, m, zeros, out_blocks, out.t,
+                              out.h, out.w, plan->tiles_h, plan->tiles_w, first, plan->n_tiles, tiles,
+                              plan->rw) &&
            maxgl_sequence_add(sequence, &products, error, "mmmiiiiiiii", v, m, dw, first > 0, in_blocks,
                               out_blocks, in.t, out.t, conv->kernel[0], conv->pad[0], tiles);
 }
