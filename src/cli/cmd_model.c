@@ -3,6 +3,7 @@
 #include "cli/model_path.h"
 #include "cli/show_model.h"
 #include "net/weights_convert.h"
+#include "ops/optimizer.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -16,6 +17,7 @@ static void shown_clear(MaxglModelShown *model)
     maxgl_safetensors_free(model->file);
     maxgl_resnet_free(model->resnet);
     maxgl_model_info_free(model->info);
+    g_free(model->memory.device);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MaxglModelShown, shown_clear)
 
@@ -89,21 +91,67 @@ static gboolean open_file(const char *name, const char *clip, MaxglModelShown *m
     return model->resnet != NULL;
 }
 
-static gboolean run_info(int argc, char **argv, GError **error)
+/* What inference takes up to "pool", and training up to what is to be trained. */
+static gboolean forecast_memory(MaxglModelShown *model, GError **error)
 {
-    g_autofree char *clip = NULL;
-    int classes = -1;
-    gboolean json = FALSE;
-    const GOptionEntry entries[] = {{"clip", 0, 0, G_OPTION_ARG_STRING, &clip,
-                                     "Clip size: frames, height, width (default: the file's, or 16x112x112)",
-                                     "TxHxW"},
-                                    {"classes", 0, 0, G_OPTION_ARG_INT, &classes,
-                                     "Outputs of fc, 0 = no fc (default: the file's, or 400)", "N"},
-                                    {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
-                                    {NULL}};
+    MaxglModelMemory *m = &model->memory;
+    const MaxglOptimizer sgd = {.kind = MAXGL_OPTIMIZER_SGD, .momentum = 0.9F};
+    const char *const outputs[] = {m->training && model->resnet->spec.classes > 0 ? "fc" : "pool", NULL};
+    MaxglNetworkOptions options = {
+        .mode = m->training ? MAXGL_NETWORK_TRAINING : MAXGL_NETWORK_INFERENCE,
+        .batch = m->batch,
+        .outputs = outputs,
+        .recompute = MAXGL_RECOMPUTE_BLOCKS,
+        .exact = m->exact,
+    };
+    MaxglNetworkMemory blocks;
+    g_autoptr(MaxglContext) context = maxgl_context_open(maxgl_command_device(), error);
+    if (!context ||
+        !maxgl_network_memory(context, model->resnet, &options, maxgl_optimizer_states(&sgd), &blocks, error))
+        return FALSE;
+    m->device = g_strdup(context->info->name);
+    m->total_of_blocks = blocks.total;
+    options.recompute = MAXGL_RECOMPUTE_NONE;
+    return maxgl_network_memory(context, model->resnet, &options, maxgl_optimizer_states(&sgd), &m->bytes,
+                                error);
+}
+
+/* What model info is told. */
+typedef struct {
+    char *clip;
+    int classes, batch;
+    gboolean training, exact, json;
+} InfoArguments;
+
+static void info_arguments_clear(InfoArguments *a)
+{
+    g_free(a->clip);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(InfoArguments, info_arguments_clear)
+
+static gboolean parse_info(int *argc, char ***argv, InfoArguments *a, GError **error)
+{
+    const GOptionEntry entries[] = {
+        {"clip", 0, 0, G_OPTION_ARG_STRING, &a->clip,
+         "Clip size: frames, height, width (default: the file's, or 16x112x112)", "TxHxW"},
+        {"classes", 0, 0, G_OPTION_ARG_INT, &a->classes,
+         "Outputs of fc, 0 = no fc (default: the file's, or 400)", "N"},
+        {"batch", 'b', 0, G_OPTION_ARG_INT, &a->batch, "Also tell the device's memory for N clips at once",
+         "N"},
+        {"training", 't', 0, G_OPTION_ARG_NONE, &a->training, "With --batch: for training, not for inference",
+         NULL},
+        {"exact", 0, 0, G_OPTION_ARG_NONE, &a->exact,
+         "With --batch: for algorithms that round no more than direct summation", NULL},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &a->json, "Print JSON", NULL},
+        {NULL},
+    };
     g_autofree char *networks = g_strjoinv(", ", (char **)maxgl_resnet_names());
-    g_autofree char *more =
-        g_strdup_printf("Networks: %s; @WIDTH makes all channels fewer or more.", networks);
+    g_autofree char *more = g_strdup_printf(
+        "Networks: %s; @WIDTH makes all channels fewer or more.\n\n"
+        "The memory is known before any is allocated: parameters, and one area that activations,\n"
+        "gradients of activations and workspace share; shown is what of it is in use when most is. Max-GL's\n"
+        "heads and clips on their way to the device are not in it.",
+        networks);
     const MaxglCommandHelp help = {
         .arguments = "NET|FILE",
         .summary =
@@ -114,22 +162,39 @@ static gboolean run_info(int argc, char **argv, GError **error)
         .entries = entries,
         .examples = "  maxgl-cl model info hara-r3d18\n"
                     "  maxgl-cl model info hara-r3d18@0.25 --clip 8x32x32 --classes 0\n"
+                    "  maxgl-cl model info r3d_18 --batch 8 --training --device cpu\n"
                     "  maxgl-cl model info runs/demo\n"
                     "  maxgl-cl model info r3d_18 --json | jq .gmac",
         .more = more,
         .min_arguments = 1,
         .max_arguments = 1,
     };
+    if (!maxgl_command_parse(&help, argc, argv, error))
+        return FALSE;
+    if (a->batch < 0 || a->batch > 65536)
+        return maxgl_command_usage(error, "--batch=%d is out of range; allowed: 1 … 65536", a->batch);
+    if (a->batch == 0 && (a->training || a->exact))
+        return maxgl_command_usage(error, "--%s says how memory is used; give --batch too",
+                                   a->training ? "training" : "exact");
+    return TRUE;
+}
+
+static gboolean run_info(int argc, char **argv, GError **error)
+{
+    g_auto(InfoArguments) a = {.classes = -1};
     g_auto(MaxglModelShown) model = {0};
-    if (!maxgl_command_parse(&help, &argc, &argv, error))
+    if (!parse_info(&argc, &argv, &a, error))
         return FALSE;
     const gboolean is_file = is_file_name(argv[1]);
-    if (is_file && classes != -1)
+    if (is_file && a.classes != -1)
         return maxgl_command_usage(error, "--classes is for networks by name; %s has its own", argv[1]);
-    if (is_file ? !open_file(argv[1], clip, &model, error)
-                : !open_network(argv[1], clip, classes == -1 ? 400 : classes, &model, error))
+    if (is_file ? !open_file(argv[1], a.clip, &model, error)
+                : !open_network(argv[1], a.clip, a.classes == -1 ? 400 : a.classes, &model, error))
         return FALSE;
-    if (json)
+    model.memory = (MaxglModelMemory){.batch = a.batch, .training = a.training, .exact = a.exact};
+    if (a.batch > 0 && !forecast_memory(&model, error))
+        return FALSE;
+    if (a.json)
         maxgl_model_print_json(&model);
     else
         maxgl_model_print(&model);
@@ -250,6 +315,7 @@ gboolean maxgl_cmd_model(int argc, char **argv, GError **error)
         {"convert", "a file under other names, with another fc", run_convert},
         {NULL},
     };
-    return maxgl_command_run_verb(verbs, "Shows and converts networks. Needs no OpenCL device.", argc, argv,
-                                  error);
+    return maxgl_command_run_verb(
+        verbs, "Shows and converts networks. Needs an OpenCL device for info --batch only.", argc, argv,
+        error);
 }

@@ -117,6 +117,35 @@ static void print_file(const MaxglModelShown *model)
     print_names("misshapen", model->match->misshapen);
 }
 
+static void print_bytes(const char *what, guint64 bytes)
+{
+    printf("  %-34s  %9.1f MiB\n", what, (double)bytes / (1 << 20));
+}
+
+static void print_memory(const MaxglModelMemory *m)
+{
+    const guint64 *busiest = m->bytes.busiest;
+    printf("\nMemory on %s for %s of %d %s\n\n", m->device, m->training ? "training" : "inference", m->batch,
+           m->batch == 1 ? "clip" : "clips");
+    print_bytes("parameters", m->bytes.parameters);
+    if (m->training) {
+        print_bytes("gradients of parameters", m->bytes.gradients);
+        print_bytes("optimiser (SGD with momentum)", m->bytes.optimizer);
+    } else {
+        print_bytes("folded weights", m->bytes.folded);
+    }
+    print_bytes("activations", busiest[MAXGL_MEMORY_ACTIVATIONS]);
+    if (m->training)
+        print_bytes("gradients of activations", busiest[MAXGL_MEMORY_GRADIENTS]);
+    print_bytes("workspace", busiest[MAXGL_MEMORY_WORKSPACE]);
+    print_bytes("between these (they share memory)", m->bytes.arena - busiest[MAXGL_MEMORY_ACTIVATIONS] -
+                                                         busiest[MAXGL_MEMORY_GRADIENTS] -
+                                                         busiest[MAXGL_MEMORY_WORKSPACE]);
+    print_bytes("total", m->bytes.total);
+    if (m->training)
+        print_bytes("total with train.recompute=blocks", m->total_of_blocks);
+}
+
 void maxgl_model_print(const MaxglModelShown *model)
 {
     const MaxglModelInfo *info = model->info;
@@ -133,6 +162,8 @@ void maxgl_model_print(const MaxglModelShown *model)
     if (model->file)
         print_file(model);
     printf("\n%s", table);
+    if (model->memory.batch > 0)
+        print_memory(&model->memory);
 }
 
 /* ---------------- JSON ---------------- */
@@ -244,6 +275,28 @@ static void add_file(JsonBuilder *builder, const MaxglModelShown *model)
     json_builder_end_object(builder);
 }
 
+static void add_memory(JsonBuilder *builder, const MaxglModelMemory *m)
+{
+    json_builder_set_member_name(builder, "memory");
+    json_builder_begin_object(builder);
+    add_string(builder, "device", m->device);
+    add_string(builder, "pass", m->training ? "training" : "inference");
+    add_string(builder, "algorithms", m->exact ? "exact" : "fast");
+    add_int(builder, "batch", m->batch);
+    add_int(builder, "parameters", (gint64)m->bytes.parameters);
+    add_int(builder, "parameter_gradients", (gint64)m->bytes.gradients);
+    add_int(builder, "optimizer", (gint64)m->bytes.optimizer);
+    add_int(builder, "folded_weights", (gint64)m->bytes.folded);
+    add_int(builder, "activations", (gint64)m->bytes.busiest[MAXGL_MEMORY_ACTIVATIONS]);
+    add_int(builder, "activation_gradients", (gint64)m->bytes.busiest[MAXGL_MEMORY_GRADIENTS]);
+    add_int(builder, "workspace", (gint64)m->bytes.busiest[MAXGL_MEMORY_WORKSPACE]);
+    add_int(builder, "arena", (gint64)m->bytes.arena);
+    add_int(builder, "total", (gint64)m->bytes.total);
+    if (m->training)
+        add_int(builder, "total_recompute_blocks", (gint64)m->total_of_blocks);
+    json_builder_end_object(builder);
+}
+
 void maxgl_model_print_json(const MaxglModelShown *model)
 {
     const MaxglResnetSpec *spec = &model->info->spec;
@@ -261,6 +314,8 @@ void maxgl_model_print_json(const MaxglModelShown *model)
     add_preprocessing(builder, &model->info->preprocessing);
     if (model->file)
         add_file(builder, model);
+    if (model->memory.batch > 0)
+        add_memory(builder, &model->memory);
     add_layers(builder, model->resnet);
     json_builder_end_object(builder);
     g_autoptr(JsonNode) root = json_builder_get_root(builder);

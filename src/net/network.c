@@ -2,8 +2,8 @@
 
 #include <maxgl/error.h>
 
-static MaxglNetwork *network_new(MaxglContext *context, const MaxglResnet *resnet,
-                                 const MaxglNetworkOptions *options, GError **error)
+MaxglNetwork *maxgl_network_planned(MaxglContext *context, const MaxglResnet *resnet,
+                                    const MaxglNetworkOptions *options, GError **error)
 {
     if (options->batch < 1) {
         g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "network: a batch of %d clips; at least 1",
@@ -46,7 +46,7 @@ MaxglNetwork *maxgl_network_new(MaxglContext *context, const MaxglResnet *resnet
                                 const MaxglNetworkOptions *options, MaxglParameters *parameters,
                                 GError **error)
 {
-    g_autoptr(MaxglNetwork) n = network_new(context, resnet, options, error);
+    g_autoptr(MaxglNetwork) n = maxgl_network_planned(context, resnet, options, error);
     if (!n)
         return NULL;
     n->parameters = parameters;
@@ -86,7 +86,7 @@ guint64 maxgl_network_bytes(const MaxglNetwork *n)
 guint64 maxgl_network_predict_bytes(MaxglContext *context, const MaxglResnet *resnet,
                                     const MaxglNetworkOptions *options, GError **error)
 {
-    g_autoptr(MaxglNetwork) n = network_new(context, resnet, options, error);
+    g_autoptr(MaxglNetwork) n = maxgl_network_planned(context, resnet, options, error);
     return n ? maxgl_network_bytes(n) : 0;
 }
 

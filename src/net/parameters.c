@@ -11,7 +11,7 @@ struct MaxglParameters {
     MaxglContext *context;
     GPtrArray *entries; /* MaxglParameter */
     GHashTable *by_name;
-    gboolean allocated;
+    gboolean placed;
     gsize decayed, floats[BUFFERS];
     cl_mem values[BUFFERS], gradients;
 };
@@ -70,7 +70,7 @@ int maxgl_layout_input_block(MaxglContext *context)
 static MaxglParameter *add(MaxglParameters *parameters, const char *name, MaxglParameterKind kind,
                            MaxglParameterGroup group, MaxglInit init)
 {
-    g_assert(!parameters->allocated && !g_hash_table_contains(parameters->by_name, name));
+    g_assert(!parameters->placed && !g_hash_table_contains(parameters->by_name, name));
     MaxglParameter *p = g_new0(MaxglParameter, 1);
     p->name = g_strdup(name);
     p->kind = kind;
@@ -237,16 +237,22 @@ static cl_mem new_zeroed(MaxglContext *context, gsize floats, const char *what, 
     return buffer;
 }
 
-gboolean maxgl_parameters_allocate(MaxglParameters *parameters, gboolean gradients, GError **error)
+void maxgl_parameters_place(MaxglParameters *parameters)
 {
-    MaxglContext *context = parameters->context;
-    g_assert(!parameters->allocated);
-    parameters->allocated = TRUE;
+    if (parameters->placed)
+        return;
+    parameters->placed = TRUE;
     place(parameters, MAXGL_PARAMETER_DECAYED);
     parameters->decayed = parameters->floats[LEARNT];
     place(parameters, MAXGL_PARAMETER_UNDECAYED);
     place(parameters, MAXGL_PARAMETER_STATISTIC);
+}
 
+gboolean maxgl_parameters_allocate(MaxglParameters *parameters, gboolean gradients, GError **error)
+{
+    MaxglContext *context = parameters->context;
+    g_assert(!parameters->values[LEARNT]);
+    maxgl_parameters_place(parameters);
     parameters->values[LEARNT] = new_zeroed(context, parameters->floats[LEARNT], "the parameters", error);
     if (!parameters->values[LEARNT])
         return FALSE;

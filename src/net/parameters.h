@@ -71,8 +71,12 @@ int maxgl_parameters_add_vector(MaxglParameters *parameters, const char *name, i
 /** Declares every parameter of @resnet. */
 void maxgl_resnet_declare(const MaxglResnet *resnet, MaxglParameters *parameters);
 
-/** Allocates the flat buffers, zeroed; with @gradients also that of the gradients. MAXGL_ERROR_LIMIT or
- * _DEVICE. */
+/** Gives every parameter its place in the flat buffers, whose sizes are known then. Declare nothing after it.
+ */
+void maxgl_parameters_place(MaxglParameters *parameters);
+
+/** Places if that has not been done, then allocates the flat buffers, zeroed; with @gradients also that of
+ * the gradients. MAXGL_ERROR_LIMIT or _DEVICE. */
 gboolean maxgl_parameters_allocate(MaxglParameters *parameters, gboolean gradients, GError **error);
 
 /** Draws every parameter anew as its declaration says, element by element in PyTorch's order, from the stream
