@@ -4,6 +4,7 @@
 #include "bench/heads.h"
 #include "bench/layers.h"
 #include "bench/network.h"
+#include "cli/bench_compare.h"
 #include "cli/command.h"
 #include "cli/table.h"
 
@@ -13,11 +14,11 @@
 #define DEFAULT_BATCH G_MININT /* none was given */
 
 typedef struct {
-    char *net, *clip, *pass, *json, *data;
+    char *net, *clip, *pass, *json, *data, *out;
     int batch; /* clips; of heads and data: videos, with two clips each */
     int classes, repeats, regions;
     double seconds;
-    gboolean exact;
+    gboolean exact, compare;
 } Options;
 
 static gboolean parse_clip(const char *text, MaxglResnetSpec *spec, GError **error)
@@ -348,6 +349,20 @@ static gboolean run(Options *o, GError **error)
     return pass->run(o, context, error);
 }
 
+/* @records: @n of them, then a NULL. */
+static gboolean run_or_compare(Options *o, int n, const char *const *records, GError **error)
+{
+    if (!o->compare && n > 0)
+        return maxgl_command_usage(error, "\"%s\" was not expected without --compare", records[0]);
+    if (!o->compare && o->out)
+        return maxgl_command_usage(error, "--out=%s is for --compare; a record is written by --json", o->out);
+    if (!o->compare)
+        return run(o, error);
+    if (n == 0)
+        return maxgl_command_usage(error, "--compare: records expected, as --json writes them");
+    return maxgl_bench_compare(records, o->out ? o->out : "bench.html", error);
+}
+
 gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
 {
     Options o = {.clip = g_strdup("16x112x112"),
@@ -377,16 +392,21 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
         {"repeats", 'r', 0, G_OPTION_ARG_INT, &o.repeats, "Timed runs, after one that is not counted (5)",
          "N"},
         {"json", 0, 0, G_OPTION_ARG_FILENAME, &o.json, "Also write a record of the measurement", "FILE"},
+        {"compare", 0, 0, G_OPTION_ARG_NONE, &o.compare,
+         "Measure nothing: put the records RECORD… side by side, on a page with plots too", NULL},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "That page (bench.html)", "FILE"},
         {NULL},
     };
     const MaxglCommandHelp help = {
+        .arguments = "[RECORD…]",
         .summary = "Times a network or its parts, beside what the device can do at most.",
         .entries = entries,
         .examples = "  maxgl-cl bench\n"
                     "  maxgl-cl bench --net hara-r3d18 --batch 8 --pass training\n"
                     "  maxgl-cl bench --device gpu --pass layers --json layers.json\n"
                     "  maxgl-cl bench --pass heads --batch 32\n"
-                    "  maxgl-cl bench --pass data --data videos/",
+                    "  maxgl-cl bench --pass data --data videos/\n"
+                    "  maxgl-cl bench --compare before.json after.json --out comparison.html",
         .more =
             "What --pass measures, always on random numbers:\n"
             "  inference  a network's forward pass, batch norm folded into convolutions\n"
@@ -400,17 +420,18 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
             "\n"
             "MAXGL_PROFILE=1 prints the time of every kernel at the end (it waits for each, so the\n"
             "whole is slower then).",
-        .max_arguments = 0,
+        .max_arguments = -1,
     };
     gboolean ok = maxgl_command_parse(&help, &argc, &argv, error);
     if (ok) {
         maxgl_interrupt_install();
-        ok = run(&o, error);
+        ok = run_or_compare(&o, argc - 1, (const char *const *)argv + 1, error);
     }
     g_free(o.net);
     g_free(o.clip);
     g_free(o.pass);
     g_free(o.json);
     g_free(o.data);
+    g_free(o.out);
     return ok;
 }

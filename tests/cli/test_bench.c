@@ -193,8 +193,6 @@ static void usage(void **state)
     cli_assert_contains(no_data->err, "--data is missing: a folder of videos, a list, or synth:");
     g_autoptr(CliRun) net = cli_expect(2, "bench", "--net", "r3d_19", NULL);
     cli_assert_contains(net->err, "r3d_18");
-    g_autoptr(CliRun) extra = cli_expect(2, "bench", "inference", NULL);
-    cli_assert_contains(extra->err, "inference");
     g_autoptr(CliRun) help = cli_expect(0, "bench", "--help", NULL);
     cli_assert_contains(help->out, "maxgl-cl bench --device gpu --pass layers --json layers.json");
 }
@@ -203,6 +201,73 @@ static void record_cannot_be_written(void **state)
 {
     g_autoptr(CliRun) run = cli_expect(1, "bench", TINY, "--json", "nowhere/x.json", NULL);
     cli_assert_contains(run->err, "nowhere/x.json: cannot write");
+}
+
+/* Of another program: only what a comparison cannot do without. */
+#define OTHER                                                                                                \
+    "{\"results\": [{\"maxgl\": {\"program\": \"maxgl-cl 9\", \"pass\": \"training\", \"net\": "             \
+    "\"r3d-vcop@0.0625\","                                                                                   \
+    " \"clip\": \"4x16x16\", \"batch\": 2, \"median_s\": 0.5},"                                              \
+    " \"pytorch\": {\"program\": \"PyTorch 1.13.1\", \"seconds\": [3.0, 1.0, 0.25]}}]}"
+
+static void compare(void **state)
+{
+    g_autoptr(CliRun) first = cli_expect(0, "bench", TINY, "--pass", "layers", "--json", "a.json", NULL);
+    g_autoptr(CliRun) second =
+        cli_expect(0, "bench", TINY, "--pass", "layers", "--exact", "--json", "b.json", NULL);
+    g_autoptr(CliRun) whole = cli_expect(0, "bench", TINY, "--pass", "training", "--json", "c.json", NULL);
+    cli_write("sides.json", OTHER);
+    g_autoptr(CliRun) run =
+        cli_expect(0, "bench", "--compare", "a.json", "b.json", "c.json", "sides.json", NULL);
+    cli_assert_contains(run->out, "layers of r3d-vcop@0.0625, 2 clips of 4x16x16\n");
+    cli_assert_contains(run->out, "layer1.0.conv1 ×2, backward_weights");
+    cli_assert_contains(run->out, "r3d-vcop@0.0625, training, 2 clips of 4x16x16\n");
+    cli_assert_contains(run->out, "sides: maxgl-cl 9  as fast  sides: PyTorch 1.13.1  as fast");
+    cli_assert_contains(run->out, "500.000 ms");
+    cli_assert_contains(run->out, "1000.000 ms");
+    cli_assert_contains(run->err, "bench.html: the page with plots");
+    g_autofree char *page = cli_read("bench.html");
+    assert_true(g_str_has_prefix(page, "<!DOCTYPE html>"));
+    cli_assert_contains(page, "</html>");
+    cli_assert_contains(page, "<svg ");
+    cli_assert_contains(page, "class=\"limit stroke0\"");
+    cli_assert_contains(page, "Made by maxgl-cl bench --compare ");
+    assert_null(strstr(page, "nan"));
+    assert_null(strstr(page, "http://")); /* it needs nothing else */
+    g_autoptr(CliRun) other = cli_expect(0, "bench", "--compare", "sides.json", "-o", "other.html", NULL);
+    cli_assert_contains(other->out, "0.50×");
+    assert_true(cli_exists("other.html"));
+}
+
+static void records_that_are_none(void **state)
+{
+    static const char *const records[][2] = {
+        {"", "is empty"},
+        {"hello", "is no JSON ("},
+        {"[1, 2]", "no record of maxgl-cl bench or vs_pytorch.py"},
+        {"{\"a\": 1}", "pass or net is missing"},
+        {"{\"results\": []}", "has no results"},
+        {"{\"results\": [3]}", "one of its results has not a record of each program"},
+        {"{\"pass\": \"training\", \"net\": \"x\"}", "neither median_s nor seconds"},
+        {"{\"pass\": \"training\", \"net\": \"x\", \"seconds\": [\"y\"]}", "neither median_s nor seconds"},
+        {"{\"pass\": \"layers\", \"net\": \"x\", \"rows\": 7}", "has no rows"},
+        {"{\"pass\": \"layers\", \"net\": \"x\", \"rows\": [7]}", "one of its rows is none"},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(records); i++) {
+        cli_write("odd.json", records[i][0]);
+        g_autoptr(CliRun) run = cli_expect(1, "bench", "--compare", "odd.json", "-o", "odd.html", NULL);
+        cli_assert_contains(run->err, "odd.json: ");
+        cli_assert_contains(run->err, records[i][1]);
+        assert_false(cli_exists("odd.html"));
+    }
+    g_autoptr(CliRun) missing = cli_expect(1, "bench", "--compare", "missing.json", NULL);
+    cli_assert_contains(missing->err, "missing.json: cannot read");
+    g_autoptr(CliRun) none = cli_expect(2, "bench", "--compare", NULL);
+    cli_assert_contains(none->err, "--compare: records expected");
+    g_autoptr(CliRun) alone = cli_expect(2, "bench", "a.json", NULL);
+    cli_assert_contains(alone->err, "\"a.json\" was not expected without --compare");
+    g_autoptr(CliRun) out = cli_expect(2, "bench", "-o", "x.html", NULL);
+    cli_assert_contains(out->err, "--out=x.html is for --compare");
 }
 
 int main(void)
@@ -215,6 +280,8 @@ int main(void)
         cmocka_unit_test(data),
         cmocka_unit_test(usage),
         cmocka_unit_test(record_cannot_be_written),
+        cmocka_unit_test(compare),
+        cmocka_unit_test(records_that_are_none),
     };
     return cmocka_run_group_tests(tests, cli_set_up, cli_tear_down);
 }

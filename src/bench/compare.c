@@ -1,0 +1,334 @@
+#include "bench/compare.h"
+
+#include "base/file.h"
+#include "bench/timing.h"
+#include "eval/html.h"
+
+#include <maxgl/error.h>
+#include <string.h>
+
+/* ---------------- memory ---------------- */
+
+static void measurer_free(MaxglMeasurer *m)
+{
+    char *all[] = {m->label, m->file, m->program, m->date, m->device, m->system, m->algorithms};
+    for (guint i = 0; i < G_N_ELEMENTS(all); i++)
+        g_free(all[i]);
+    g_free(m);
+}
+
+static void row_free(MaxglComparedRow *row, guint measurers)
+{
+    for (guint i = 0; i < measurers; i++)
+        g_free(row->measurements[i].algorithm);
+    g_free(row->measurements);
+    g_free(row->name);
+    g_free(row->what);
+    g_free(row->pass);
+    g_free(row);
+}
+
+void maxgl_comparison_free(MaxglComparison *c)
+{
+    if (!c)
+        return;
+    for (guint w = 0; w < c->works->len; w++) {
+        MaxglComparedWork *work = g_ptr_array_index(c->works, w);
+        for (guint r = 0; r < work->rows->len; r++)
+            row_free(g_ptr_array_index(work->rows, r), c->measurers->len);
+        g_ptr_array_unref(work->rows);
+        g_array_unref(work->by);
+        g_free(work->title);
+        g_free(work);
+    }
+    g_ptr_array_unref(c->works);
+    g_ptr_array_unref(c->measurers);
+    g_free(c);
+}
+
+gboolean maxgl_measured(const MaxglMeasurement *m)
+{
+    return m->seconds > 0 || m->clips > 0;
+}
+
+double maxgl_measured_ratio(const MaxglMeasurement *first, const MaxglMeasurement *this)
+{
+    if (!maxgl_measured(first) || !maxgl_measured(this))
+        return 0;
+    return first->clips > 0 ? this->clips / first->clips : first->seconds / this->seconds;
+}
+
+/* ---------------- reading ---------------- */
+
+/* One file being read. */
+typedef struct {
+    MaxglComparison *comparison;
+    const char *path;
+    guint first; /* of its measurers */
+} Reader;
+
+static gboolean refuse(const Reader *r, GError **error, const char *what)
+{
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: %s", r->path, what);
+    return FALSE;
+}
+
+/* All rows get a place for another measurer. */
+static MaxglMeasurer *add_measurer(MaxglComparison *c)
+{
+    const guint n = c->measurers->len;
+    for (guint w = 0; w < c->works->len; w++) {
+        MaxglComparedWork *work = g_ptr_array_index(c->works, w);
+        for (guint r = 0; r < work->rows->len; r++) {
+            MaxglComparedRow *row = g_ptr_array_index(work->rows, r);
+            row->measurements = g_renew(MaxglMeasurement, row->measurements, n + 1);
+            row->measurements[n] = (MaxglMeasurement){.algorithm = g_strdup("")};
+        }
+    }
+    MaxglMeasurer *m = g_new0(MaxglMeasurer, 1);
+    g_ptr_array_add(c->measurers, m);
+    return m;
+}
+
+static char *system_of(JsonObject *record)
+{
+    g_autofree char *os = g_strdup_printf("%s %s", maxgl_json_string(record, "os", ""),
+                                          maxgl_json_string(record, "kernel", ""));
+    const char *platform =
+        maxgl_json_string(record, "platform_version", maxgl_json_string(record, "platform", ""));
+    g_strstrip(os);
+    return g_strjoin(os[0] && platform[0] ? "; " : "", os, platform, NULL);
+}
+
+/* Which measurer made @record: a new one if the file has not named the program yet. */
+static guint find_measurer(const Reader *r, JsonObject *record)
+{
+    GPtrArray *all = r->comparison->measurers;
+    const char *program = maxgl_json_string(record, "program", "PyTorch");
+    guint index = r->first;
+    while (index < all->len && !g_str_equal(((MaxglMeasurer *)all->pdata[index])->program, program))
+        index++;
+    MaxglMeasurer *m = index < all->len ? g_ptr_array_index(all, index) : add_measurer(r->comparison);
+    if (!m->program) {
+        m->file = g_strdup(r->path);
+        m->program = g_strdup(program);
+        m->date = g_strdup(maxgl_json_string(record, "date", ""));
+        m->device = g_strdup(maxgl_json_string(record, "device", ""));
+        m->system = system_of(record);
+        m->algorithms = g_strdup(maxgl_json_string(record, "algorithms", ""));
+    }
+    m->peak = MAX(m->peak, 1e9 * maxgl_json_number(record, "peak_gflop_per_s"));
+    m->copy = MAX(m->copy, 1e9 * maxgl_json_number(record, "copy_gbyte_per_s"));
+    return index;
+}
+
+static MaxglComparedWork *find_work(const Reader *r, MaxglComparedKind kind, const char *title)
+{
+    GPtrArray *works = r->comparison->works;
+    for (guint i = 0; i < works->len; i++) {
+        MaxglComparedWork *work = g_ptr_array_index(works, i);
+        if (work->kind == kind && g_str_equal(work->title, title))
+            return work;
+    }
+    MaxglComparedWork *work = g_new0(MaxglComparedWork, 1);
+    work->kind = kind;
+    work->title = g_strdup(title);
+    work->rows = g_ptr_array_new();
+    work->by = g_array_new(FALSE, FALSE, sizeof(guint));
+    g_ptr_array_add(works, work);
+    return work;
+}
+
+static MaxglMeasurement *find_measurement(const Reader *r, MaxglComparedWork *work, guint measurer,
+                                          const char *name, const char *what, const char *pass)
+{
+    for (guint i = 0; i < work->rows->len; i++) {
+        MaxglComparedRow *row = g_ptr_array_index(work->rows, i);
+        if (g_str_equal(row->name, name) && g_str_equal(row->what, what) && g_str_equal(row->pass, pass))
+            return &row->measurements[measurer];
+    }
+    MaxglComparedRow *row = g_new0(MaxglComparedRow, 1);
+    row->name = g_strdup(name);
+    row->what = g_strdup(what);
+    row->pass = g_strdup(pass);
+    row->measurements = g_new0(MaxglMeasurement, r->comparison->measurers->len);
+    for (guint i = 0; i < r->comparison->measurers->len; i++)
+        row->measurements[i].algorithm = g_strdup("");
+    g_ptr_array_add(work->rows, row);
+    return &row->measurements[measurer];
+}
+
+/* Times from their summary, or from the list of all that some records have instead. */
+static gboolean read_times(const Reader *r, JsonObject *object, MaxglMeasurement *m, GError **error)
+{
+    JsonArray *list = maxgl_json_array(object, "seconds");
+    const guint n = list ? json_array_get_length(list) : 0;
+    m->seconds = maxgl_json_number(object, "median_s");
+    m->min = maxgl_json_number(object, "min_s");
+    m->p90 = maxgl_json_number(object, "p90_s");
+    if (m->seconds <= 0 && n > 0) {
+        g_autofree double *seconds = g_new(double, n);
+        for (guint i = 0; i < n; i++) {
+            JsonNode *node = json_array_get_element(list, i);
+            seconds[i] = JSON_NODE_HOLDS_VALUE(node) ? json_node_get_double(node) : 0;
+        }
+        const MaxglTimes times = maxgl_times_of(seconds, (int)n);
+        m->seconds = times.median;
+        m->min = times.min;
+        m->p90 = times.p90;
+    }
+    return m->seconds > 0 || refuse(r, error, "a record has neither median_s nor seconds");
+}
+
+static gboolean read_measurement(const Reader *r, JsonObject *object, MaxglMeasurement *m, GError **error)
+{
+    g_free(m->algorithm);
+    *m = (MaxglMeasurement){.algorithm = g_strdup(maxgl_json_string(object, "algorithm", "")),
+                            .flops = 1e9 * maxgl_json_number(object, "gflop_per_s"),
+                            .bytes = 1e9 * maxgl_json_number(object, "gbyte_per_s"),
+                            .clips = maxgl_json_number(object, "clips_per_s"),
+                            .memory = maxgl_json_number(object, "peak_resident_bytes"),
+                            .error = maxgl_json_number(object, "relative_l2_error")};
+    return m->clips > 0 || read_times(r, object, m, error);
+}
+
+static gboolean read_rows(const Reader *r, JsonObject *record, guint measurer, MaxglComparedWork *work,
+                          GError **error)
+{
+    JsonArray *rows = maxgl_json_array(record, "rows");
+    for (guint i = 0; rows && i < json_array_get_length(rows); i++) {
+        JsonNode *node = json_array_get_element(rows, i);
+        JsonObject *row = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+        if (!row)
+            return refuse(r, error, "one of its rows is none");
+        const char *size = maxgl_json_string(row, "size", "");
+        const double count = maxgl_json_number(row, "count");
+        g_autofree char *name = count > 1
+                                    ? g_strdup_printf("%s ×%.0f", maxgl_json_string(row, "name", ""), count)
+                                    : g_strdup(maxgl_json_string(row, "name", ""));
+        g_autofree char *what =
+            g_strjoin(size[0] ? ", " : "", maxgl_json_string(row, "what", ""), size, NULL);
+        if (!read_measurement(
+                r, row, find_measurement(r, work, measurer, name, what, maxgl_json_string(row, "pass", "")),
+                error))
+            return FALSE;
+    }
+    return rows || refuse(r, error, "a record has no rows");
+}
+
+/* A record of the bench, made by whatever program. @sibling says what a record without a word of it is
+ * about. */
+static gboolean read_record(const Reader *r, JsonObject *record, JsonObject *sibling, GError **error)
+{
+    JsonObject *about = json_object_has_member(record, "net") || !sibling ? record : sibling;
+    const char *pass = maxgl_json_string(about, "pass", ""), *net = maxgl_json_string(about, "net", "");
+    const char *clip = maxgl_json_string(about, "clip", "");
+    const double batch = maxgl_json_number(about, "batch");
+    const guint measurer = find_measurer(r, record);
+    g_autofree char *title = NULL;
+    if (g_str_equal(pass, "data")) {
+        title = g_strdup_printf("%s, clips of %s, %.0f videos at once",
+                                maxgl_json_string(record, "data", "?"), clip, batch);
+        return read_rows(r, record, measurer, find_work(r, MAXGL_COMPARE_DATA, title), error);
+    }
+    if (g_str_equal(pass, "layers")) {
+        title = g_strdup_printf("layers of %s, %.0f clips of %s", net, batch, clip);
+        return read_rows(r, record, measurer, find_work(r, MAXGL_COMPARE_LAYERS, title), error);
+    }
+    const gboolean heads = g_str_equal(pass, "heads");
+    if (!pass[0] || !net[0])
+        return refuse(r, error, "no record of maxgl-cl bench or vs_pytorch.py: pass or net is missing");
+    title = heads ? g_strdup_printf("heads of %s, %.0f videos, %.0f regions", net, batch,
+                                    maxgl_json_number(about, "regions"))
+                  : g_strdup_printf("%s, %s, %.0f clips of %s", net, pass, batch, clip);
+    MaxglComparedWork *work = find_work(r, MAXGL_COMPARE_WHOLE, title);
+    if (!read_measurement(r, record, find_measurement(r, work, measurer, title, "", pass), error))
+        return FALSE;
+    g_autofree char *parts = g_strdup_printf("parts of the %s", title);
+    return !heads || !json_object_has_member(record, "rows") ||
+           read_rows(r, record, measurer, find_work(r, MAXGL_COMPARE_LAYERS, parts), error);
+}
+
+/* Two programs' records of the same. */
+static gboolean read_result(const Reader *r, JsonObject *result, GError **error)
+{
+    JsonObject *ours = maxgl_json_object(result, "maxgl"), *theirs = maxgl_json_object(result, "pytorch");
+    if (!ours || !theirs)
+        return refuse(r, error, "one of its results has not a record of each program");
+    return read_record(r, ours, NULL, error) && read_record(r, theirs, ours, error);
+}
+
+/* A measurer is called after its file, and its program where the file has several. */
+static void label_measurers(const Reader *r)
+{
+    GPtrArray *all = r->comparison->measurers;
+    g_autofree char *name = g_path_get_basename(r->path);
+    if (g_str_has_suffix(name, ".json"))
+        name[strlen(name) - strlen(".json")] = '\0';
+    for (guint i = 0; i < r->first; i++)
+        if (g_str_equal(((MaxglMeasurer *)all->pdata[i])->label, name)) {
+            g_free(name);
+            name = g_strdup(r->path); /* two of a name in different folders */
+            break;
+        }
+    for (guint i = r->first; i < all->len; i++) {
+        MaxglMeasurer *m = g_ptr_array_index(all, i);
+        m->label = all->len - r->first > 1 ? g_strdup_printf("%s: %s", name, m->program) : g_strdup(name);
+    }
+}
+
+static gboolean read_file(MaxglComparison *c, const char *path, GError **error)
+{
+    const Reader r = {c, path, c->measurers->len};
+    g_autoptr(GMappedFile) file = maxgl_file_map(path, error);
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autoptr(GError) reason = NULL;
+    if (!file)
+        return FALSE;
+    if (g_mapped_file_get_length(file) == 0)
+        return refuse(&r, error, "is empty");
+    if (!json_parser_load_from_data(parser, g_mapped_file_get_contents(file),
+                                    (gssize)g_mapped_file_get_length(file), &reason)) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: is no JSON (%s)", path, reason->message);
+        return FALSE;
+    }
+    JsonNode *root = json_parser_get_root(parser);
+    JsonObject *object = root && JSON_NODE_HOLDS_OBJECT(root) ? json_node_get_object(root) : NULL;
+    JsonArray *results = maxgl_json_array(object, "results");
+    gboolean ok = object || refuse(&r, error, "no record of maxgl-cl bench or vs_pytorch.py");
+    if (ok && !results)
+        ok = read_record(&r, object, NULL, error);
+    for (guint i = 0; ok && results && i < json_array_get_length(results); i++) {
+        JsonNode *node = json_array_get_element(results, i);
+        ok = read_result(&r, JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL, error);
+    }
+    if (ok && c->measurers->len == r.first)
+        ok = refuse(&r, error, "has no results");
+    label_measurers(&r);
+    return ok;
+}
+
+static gboolean took_part(const MaxglComparedWork *work, guint measurer)
+{
+    for (guint r = 0; r < work->rows->len; r++)
+        if (maxgl_measured(&((MaxglComparedRow *)work->rows->pdata[r])->measurements[measurer]))
+            return TRUE;
+    return FALSE;
+}
+
+MaxglComparison *maxgl_compare(const char *const *paths, GError **error)
+{
+    g_autoptr(MaxglComparison) c = g_new0(MaxglComparison, 1);
+    c->measurers = g_ptr_array_new_with_free_func((GDestroyNotify)measurer_free);
+    c->works = g_ptr_array_new();
+    for (; *paths; paths++)
+        if (!read_file(c, *paths, error))
+            return NULL;
+    for (guint w = 0; w < c->works->len; w++) {
+        MaxglComparedWork *work = g_ptr_array_index(c->works, w);
+        for (guint m = 0; m < c->measurers->len; m++)
+            if (took_part(work, m))
+                g_array_append_val(work->by, m);
+    }
+    return g_steal_pointer(&c);
+}
