@@ -143,7 +143,8 @@ static const MaxglOption options[] = {
      .doc = "of the convolutions; exact: none whose rounding errors exceed direct summation's (no Winograd)",
      .source = OURS},
     {"train.recompute", MAXGL_OPTION_ENUM, AT(train.recompute), "none", .choices = recompute_names,
-     .doc = "blocks: the backward pass computes what is inside of residual blocks again, which takes less "
+     .doc = "blocks: the backward pass computes the stem and what is inside of residual blocks again, which "
+            "takes less "
             "memory and more time; the results are the same",
      .source = "Chen et al., \"Training Deep Nets with Sublinear Memory Cost\", 2016"},
     {"train.checkpoint_every", MAXGL_OPTION_INT, AT(train.checkpoint_every), "500", 0, G_MAXINT,

@@ -11,11 +11,11 @@ typedef enum {
 } MaxglNetworkMode;
 
 /** What training computes again in the backward pass rather than keep it since the forward pass. Results are
- * the same to the bit. What batch norm makes of a tensor that is kept is normalised again in any case. */
+ * the same to the bit. What batch norm makes is normalised again in any case. */
 typedef enum {
-    MAXGL_RECOMPUTE_NONE,   /**< no convolution */
-    MAXGL_RECOMPUTE_BLOCKS, /**< all of a residual block, from its input: less memory, about a third more time
-                             */
+    MAXGL_RECOMPUTE_NONE,   /**< no convolution but strided shortcuts */
+    MAXGL_RECOMPUTE_BLOCKS, /**< the stem, and all inside of a residual block from its input: less memory,
+                               about a third more time */
 } MaxglRecompute;
 
 /** What memory of the device is for. */

@@ -163,27 +163,51 @@ static void plan_forward(MaxglNetwork *n)
             maxgl_memory_plan_extend(n->plan, (guint)n->values[i], START, END);
 }
 
+/* The layer that makes @tensor, NULL for the clips. */
+static const MaxglLayer *producer_of(const MaxglNetwork *n, int tensor)
+{
+    const int producer = n->resnet->tensors[tensor].producer;
+    return producer < 0 ? NULL : &n->resnet->layers[producer];
+}
+
 /* The convolution of a shortcut that halves the map: a hundredth of its block's arithmetic. */
 static gboolean is_projection(const MaxglLayer *l)
 {
-    return l->kernel[0] * l->kernel[1] * l->kernel[2] == 1 && l->stride[0] * l->stride[1] * l->stride[2] > 1;
+    return l->kind == MAXGL_LAYER_CONV3D && l->kernel[0] * l->kernel[1] * l->kernel[2] == 1 &&
+           l->stride[0] * l->stride[1] * l->stride[2] > 1;
+}
+
+/* Whether what batch norm @l makes is kept although it could be normalised again: at the start of a stage
+ * that would take the large input of the shortcut. */
+static gboolean is_kept_norm(const MaxglNetwork *n, const MaxglLayer *l)
+{
+    const MaxglLayer *shortcut = l->residual < 0 ? NULL : producer_of(n, l->residual);
+    if (!shortcut)
+        return FALSE;
+    return n->recompute == MAXGL_RECOMPUTE_BLOCKS || shortcut->kind == MAXGL_LAYER_SHORTCUT_A ||
+           is_projection(producer_of(n, shortcut->input));
 }
 
 /* Whether backward finds a tensor as forward left it. If not, it computes the tensor again when it needs it:
- * always what batch norm makes of tensors that are kept, which costs one pass over memory, and projections;
- * and all of a residual block from its input if so asked for. The stem is no residual block. */
+ * always what batch norm makes, which costs one pass over memory, and projections; and with recompute =
+ * blocks all but the outputs of blocks. */
 static gboolean is_kept(const MaxglNetwork *n, int tensor)
 {
-    const int producer = n->resnet->tensors[tensor].producer;
-    if (producer < 0 || n->is_output[tensor])
+    const MaxglLayer *l = producer_of(n, tensor);
+    if (!l || n->is_output[tensor])
         return TRUE;
-    const MaxglLayer *l = &n->resnet->layers[producer];
-    const gboolean blocks = n->recompute == MAXGL_RECOMPUTE_BLOCKS;
     if (l->kind == MAXGL_LAYER_CONV3D)
-        return l->input == 0 || !(blocks || is_projection(l));
-    if (l->kind != MAXGL_LAYER_BATCH_NORM)
-        return TRUE;
-    return l->residual >= 0 && (blocks || !is_kept(n, l->residual));
+        return !(n->recompute == MAXGL_RECOMPUTE_BLOCKS || is_projection(l));
+    return l->kind != MAXGL_LAYER_BATCH_NORM || is_kept_norm(n, l);
+}
+
+/* Whether a tensor that was necessary to compute another again stays until its own turn. Of what batch norm
+ * makes every second block's output does: the others are one pass away from it. */
+static gboolean stays(const MaxglNetwork *n, int tensor)
+{
+    const MaxglLayer *l = producer_of(n, tensor);
+    return is_kept(n, tensor) || l->kind != MAXGL_LAYER_BATCH_NORM ||
+           (l->residual >= 0 && !stays(n, l->residual));
 }
 
 /* Appends what is necessary for the value of @tensor to be there. */
@@ -191,21 +215,22 @@ static void need(MaxglNetwork *n, int tensor)
 {
     if (n->values[tensor] != NO_BLOCK)
         return;
-    const int producer = n->resnet->tensors[tensor].producer;
-    const MaxglLayer *l = &n->resnet->layers[producer];
-    const gboolean was_there = n->values[l->input] != NO_BLOCK;
-    need(n, l->input);
-    if (l->residual >= 0)
-        need(n, l->residual);
-    MaxglStep step = step_of(MAXGL_STEP_AGAIN, producer);
+    const MaxglLayer *l = producer_of(n, tensor);
+    const int operands[] = {l->input, l->residual};
+    gboolean drop[2] = {FALSE, FALSE};
+    for (int i = 0; i < 2 && operands[i] >= 0; i++) {
+        drop[i] = n->values[operands[i]] == NO_BLOCK && !stays(n, operands[i]);
+        need(n, operands[i]);
+    }
+    MaxglStep step = step_of(MAXGL_STEP_AGAIN, n->resnet->tensors[tensor].producer);
     step.x = use_value(n, l->input);
     step.residual = use_value(n, l->residual);
     step.y = n->values[tensor] = add_tensor(n, tensor, MAXGL_MEMORY_ACTIVATIONS, "output");
-    step.kept = use(n, n->layers[producer].kept);
+    step.kept = use(n, n->layers[step.layer].kept);
     add_step(n, step);
-    /* To normalise once more later is cheaper than to keep it until then. */
-    if (!was_there && n->resnet->layers[n->resnet->tensors[l->input].producer].kind == MAXGL_LAYER_BATCH_NORM)
-        n->values[l->input] = NO_BLOCK;
+    for (int i = 0; i < 2; i++)
+        if (drop[i])
+            n->values[operands[i]] = NO_BLOCK;
 }
 
 /* The gradient of @tensor is written, or added to if there is something already, by the next step. */
