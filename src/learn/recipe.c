@@ -53,7 +53,7 @@ static const MaxglOption options[] = {
      .choices = maxgl_short_policy_names, .doc = "what to do with videos shorter than a clip",
      .source = "loop as Hara et al., CVPR 2018"},
     {"data.workers", MAXGL_OPTION_INT, AT(data.workers), "0", 0, 256, .unit = "threads",
-     .doc = "that decode; 0: half of the cores, 8 at most"},
+     .doc = "that decode, at low priority; 0: as many as cores, 8 at most"},
     {"data.prefetch", MAXGL_OPTION_INT, AT(data.prefetch), "2", 1, 64, .unit = "batches",
      .doc = "decoded ahead"},
     {"data.cache_mb", MAXGL_OPTION_INT, AT(data.cache_mb), "1024", 0, 1 << 20, .unit = "MiB",

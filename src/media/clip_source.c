@@ -15,6 +15,7 @@ typedef struct {
 struct MaxglClipSource {
     const MaxglDataset *dataset;
     MaxglDecoderOptions options;
+    MaxglDecoderPool *pool;
     MaxglFrameCache *cache;
     GMutex mutex; /* for the rest */
     VideoState *states;
@@ -29,6 +30,7 @@ MaxglClipSource *maxgl_clip_source_new(const MaxglDataset *dataset, gsize cache_
     gsize n = maxgl_dataset_size(dataset);
     source->dataset = dataset;
     source->options = *options;
+    source->options.pool = source->pool = maxgl_decoder_pool_new();
     source->cache = maxgl_frame_cache_new(cache_bytes, n);
     source->states = g_new0(VideoState, n);
     g_mutex_init(&source->mutex);
@@ -46,6 +48,7 @@ void maxgl_clip_source_free(MaxglClipSource *source)
         g_free(source->states[i].bad);
     g_free(source->states);
     maxgl_frame_cache_free(source->cache);
+    maxgl_decoder_pool_free(source->pool);
     g_mutex_clear(&source->mutex);
     g_free(source);
 }

@@ -20,7 +20,7 @@ typedef struct {
     gsize cache_bytes;
 } MaxglClipSourceStats;
 
-/** @options: for the decoders, copied. @cache_bytes: see frame_cache.h. */
+/** @options: for the decoders, copied; their pool is the source's own. @cache_bytes: see frame_cache.h. */
 MaxglClipSource *maxgl_clip_source_new(const MaxglDataset *dataset, gsize cache_bytes,
                                        const MaxglDecoderOptions *options);
 

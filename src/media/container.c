@@ -42,7 +42,7 @@ static gboolean find_index(FILE *file, gint64 end)
 static void inspect_avi(FILE *file, gint64 size, const guint8 *head, MaxglContainer *container)
 {
     gint64 announced = 8 + (gint64)little_endian(head + 4); /* 8: never finished, so nothing is announced */
-    container->avi = TRUE;
+    container->kind = MAXGL_CONTAINER_AVI;
     container->present = announced > size ? (double)size / (double)announced : 1.0;
     container->indexed = announced <= size && find_index(file, announced > 8 ? announced : size);
 }
@@ -60,6 +60,7 @@ static void inspect_quicktime(FILE *file, gint64 size, MaxglContainer *container
 {
     gint64 at = 0;
     guint8 head[16];
+    container->kind = MAXGL_CONTAINER_QUICKTIME;
     container->headed = FALSE;
     while (at + 8 <= size && fseek(file, (long)at, SEEK_SET) == 0) {
         gsize n = fread(head, 1, sizeof head, file);
@@ -92,6 +93,8 @@ void maxgl_container_inspect(const char *path, MaxglContainer *container)
             inspect_avi(file, size, head, container);
         else if (memcmp(head + 4, "ftyp", 4) == 0 || memcmp(head + 4, "moov", 4) == 0)
             inspect_quicktime(file, size, container);
+        else if (memcmp(head, "\x1a\x45\xdf\xa3", 4) == 0) /* EBML */
+            container->kind = MAXGL_CONTAINER_MATROSKA;
     }
     fclose(file);
 }

@@ -36,6 +36,8 @@ typedef struct {
 struct MaxglDecoder {
     char *path;
     MaxglDecoderOptions options;
+    MaxglContainerKind kind;
+    gboolean plain; /* the pool's chain is not for this file */
     MaxglPipeline *pipeline;
     MaxglVideoInfo info;
     gint64 origin;   /* stream time of the first picture */
@@ -129,7 +131,8 @@ static gboolean try_start(MaxglDecoder *decoder, double timeout, gboolean *waiti
 {
     g_autoptr(GError) reason = NULL;
     g_clear_pointer(&decoder->pipeline, maxgl_pipeline_close);
-    decoder->pipeline = maxgl_pipeline_open(decoder->path, &decoder->options, error);
+    decoder->pipeline =
+        maxgl_pipeline_open(decoder->path, decoder->kind, !decoder->plain, &decoder->options, error);
     *waiting = FALSE;
     if (decoder->pipeline == NULL)
         return FALSE;
@@ -149,14 +152,34 @@ static gboolean start(MaxglDecoder *decoder, GError **error)
     gboolean waiting;
     picture_clear(&decoder->current);
     picture_clear(&decoder->next);
+    decoder->plain = decoder->plain || !maxgl_pipeline_can_chain(decoder->kind, &decoder->options);
     double first = MIN(FIRST_TIMEOUT, decoder->options.timeout / 2.0);
     g_autoptr(GError) reason = NULL;
     if (try_start(decoder, first, &waiting, &reason))
         return TRUE;
-    if (waiting)
+    if (waiting && decoder->plain)
         return try_start(decoder, decoder->options.timeout - first, &waiting, error);
     g_propagate_error(error, g_steal_pointer(&reason));
     return FALSE;
+}
+
+typedef gboolean (*Attempt)(MaxglDecoder *decoder, gpointer data, GError **error);
+
+/* Does with the file what @function does. What fails with the pool's chain is done once more without, so that
+ * the chain decides neither what can be decoded nor what is said of it. */
+static gboolean attempt(MaxglDecoder *decoder, Attempt function, gpointer data, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    if (function(decoder, data, &reason))
+        return TRUE;
+    if (decoder->plain || g_error_matches(reason, MAXGL_ERROR, MAXGL_ERROR_CANCELLED) ||
+        g_error_matches(reason, MAXGL_ERROR, MAXGL_ERROR_LIMIT)) {
+        g_propagate_error(error, g_steal_pointer(&reason));
+        return FALSE;
+    }
+    decoder->plain = TRUE;
+    g_clear_pointer(&decoder->pipeline, maxgl_pipeline_close);
+    return function(decoder, data, error);
 }
 
 static int compare_times(gconstpointer a, gconstpointer b)
@@ -211,35 +234,44 @@ static void read_timing(MaxglDecoder *decoder, const MaxglContainer *container)
 {
     decoder->duration = maxgl_pipeline_duration(decoder->pipeline);
     double seconds = (double)decoder->duration * 1e-9;
-    decoder->seekable = container->indexed && seconds > (container->avi ? AVI_SECONDS : 0.0) &&
+    decoder->seekable = container->indexed &&
+                        seconds > (container->kind == MAXGL_CONTAINER_AVI ? AVI_SECONDS : 0.0) &&
                         maxgl_pipeline_seekable(decoder->pipeline);
-    decoder->info.vague_times = container->avi && decoder->seekable;
+    decoder->info.vague_times = container->kind == MAXGL_CONTAINER_AVI && decoder->seekable;
 }
 
-/* Opens the file and reads what its first picture tells. */
-static MaxglDecoder *open_first(const char *path, const MaxglDecoderOptions *options, GError **error)
+static MaxglDecoder *decoder_new(const char *path, const MaxglDecoderOptions *options)
 {
-    g_autoptr(MaxglDecoder) decoder = g_new0(MaxglDecoder, 1);
+    MaxglDecoder *decoder = g_new0(MaxglDecoder, 1);
     decoder->path = g_strdup(path);
     if (options != NULL)
         decoder->options = *options;
     else
         maxgl_decoder_options_init(&decoder->options);
+    return decoder;
+}
+
+/* Opens the file and reads what its first picture tells. */
+static gboolean open_first(MaxglDecoder *decoder, GError **error)
+{
     MaxglContainer container;
-    if (!inspect(path, &container, error) || !start(decoder, error))
-        return NULL;
+    decoder->origin = 0;
+    if (!inspect(decoder->path, &container, error))
+        return FALSE;
+    decoder->kind = container.kind;
+    if (!start(decoder, error))
+        return FALSE;
     if (decoder->next.sample == NULL) {
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: cannot decode (it has no pictures)", path);
-        return NULL;
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: cannot decode (it has no pictures)",
+                    decoder->path);
+        return FALSE;
     }
     if (!read_caps(decoder, decoder->next.sample, error))
-        return NULL;
+        return FALSE;
     decoder->origin = decoder->next.time;
     decoder->next.time = 0;
     read_timing(decoder, &container);
-    if (decoder->info.fps == 0.0 && !measure_rate(decoder, error))
-        return NULL;
-    return g_steal_pointer(&decoder);
+    return decoder->info.fps != 0.0 || measure_rate(decoder, error);
 }
 
 /* The video ends with the picture at @last: counts the frames, unless too much is missing. */
@@ -316,17 +348,22 @@ static gboolean find_end(MaxglDecoder *decoder, GError **error)
     return set_end(decoder, last, error);
 }
 
+/* Opens the file; @data: what is known of it, or NULL. */
+static gboolean open_video(MaxglDecoder *decoder, gpointer data, GError **error)
+{
+    const MaxglVideoInfo *known = data;
+    if (!open_first(decoder, error))
+        return FALSE;
+    if (known != NULL)
+        decoder->info = *known;
+    return known != NULL || find_end(decoder, error);
+}
+
 MaxglDecoder *maxgl_decoder_open(const char *path, const MaxglVideoInfo *known,
                                  const MaxglDecoderOptions *options, GError **error)
 {
-    g_autoptr(MaxglDecoder) decoder = open_first(path, options, error);
-    if (decoder == NULL)
-        return NULL;
-    if (known != NULL)
-        decoder->info = *known;
-    else if (!find_end(decoder, error))
-        return NULL;
-    return g_steal_pointer(&decoder);
+    g_autoptr(MaxglDecoder) decoder = decoder_new(path, options);
+    return attempt(decoder, open_video, (gpointer)known, error) ? g_steal_pointer(&decoder) : NULL;
 }
 
 /* Copies a picture without the padding of its rows. */
@@ -416,40 +453,56 @@ static int compare_wanted(gconstpointer a, gconstpointer b)
     return compare_times(&((const Wanted *)a)->number, &((const Wanted *)b)->number);
 }
 
-gboolean maxgl_decoder_read(MaxglDecoder *decoder, const gint64 *numbers, gsize n, guint8 *frames,
-                            GError **error)
+/* Frames in rising order of their numbers, and where they go. */
+typedef struct {
+    Wanted *wanted; /* [n] */
+    gsize n;
+    guint8 *frames;
+} Reading;
+
+static gboolean read_frames(MaxglDecoder *decoder, gpointer data, GError **error)
 {
-    gsize frame_bytes = decoder->info.layout.frame_bytes;
-    g_autofree Wanted *wanted = g_new(Wanted, MAX(n, 1));
-    for (gsize i = 0; i < n; i++)
-        wanted[i] = (Wanted){numbers[i], i};
-    qsort(wanted, n, sizeof *wanted, compare_wanted);
-    for (gsize i = 0; i < n; i++) {
-        gint64 target = frame_middle(&decoder->info, wanted[i].number);
+    const Reading *reading = data;
+    const MaxglVideoInfo *info = &decoder->info;
+    if (decoder->pipeline == NULL && !start(decoder, error))
+        return FALSE;
+    for (gsize i = 0; i < reading->n; i++) {
+        gint64 number = reading->wanted[i].number;
+        gint64 target = frame_middle(info, number);
         if (!go_to(decoder, target, error))
             return FALSE;
-        gboolean missing = decoder->current.sample == NULL || wanted[i].number < 0 ||
-                           wanted[i].number >= decoder->info.frames;
+        gboolean missing = decoder->current.sample == NULL || number < 0 || number >= info->frames;
         /* The last frame's middle is at most a frame behind the last picture. */
         if (!missing && decoder->next.sample == NULL)
-            missing = (double)(target - decoder->current.time) * 1e-9 > 1.01 / decoder->info.fps;
+            missing = (double)(target - decoder->current.time) * 1e-9 > 1.01 / info->fps;
         if (missing) {
             g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
                         "%s: cannot decode (frame %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " is not there)",
-                        decoder->path, wanted[i].number, decoder->info.frames);
+                        decoder->path, number, info->frames);
             return FALSE;
         }
-        if (!copy_picture(decoder, decoder->current.sample, frames + wanted[i].place * frame_bytes, error))
+        guint8 *frame = reading->frames + reading->wanted[i].place * info->layout.frame_bytes;
+        if (!copy_picture(decoder, decoder->current.sample, frame, error))
             return FALSE;
     }
     return TRUE;
 }
 
-static MaxglVideo *too_large(const MaxglDecoder *decoder, gsize max_bytes, GError **error)
+gboolean maxgl_decoder_read(MaxglDecoder *decoder, const gint64 *numbers, gsize n, guint8 *frames,
+                            GError **error)
+{
+    g_autofree Wanted *wanted = g_new(Wanted, MAX(n, 1));
+    for (gsize i = 0; i < n; i++)
+        wanted[i] = (Wanted){numbers[i], i};
+    qsort(wanted, n, sizeof *wanted, compare_wanted);
+    return attempt(decoder, read_frames, &(Reading){wanted, n, frames}, error);
+}
+
+static gboolean too_large(const MaxglDecoder *decoder, gsize max_bytes, GError **error)
 {
     g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT,
                 "%s: its pictures need more than %" G_GSIZE_FORMAT " bytes", decoder->path, max_bytes);
-    return NULL;
+    return FALSE;
 }
 
 /* Room for one picture more; FALSE beyond @max_bytes. */
@@ -466,36 +519,58 @@ static gboolean video_grow(MaxglVideo *video, gsize *room, gsize max_bytes)
     return TRUE;
 }
 
-MaxglVideo *maxgl_video_read(const char *path, gsize max_bytes, const MaxglDecoderOptions *options,
-                             GError **error)
+/* A video on its way into memory. */
+typedef struct {
+    gsize max_bytes;
+    MaxglVideo *video;
+} Filling;
+
+/* All pictures of a file that was opened just now. */
+static gboolean fill_video(MaxglDecoder *decoder, const Filling *filling, GError **error)
 {
-    g_autoptr(MaxglDecoder) decoder = open_first(path, options, error);
-    if (decoder == NULL)
-        return NULL;
-    g_autoptr(MaxglVideo) video = g_new0(MaxglVideo, 1);
-    video->info = decoder->info;
-    gsize frame_bytes = video->info.layout.frame_bytes;
-    double announced = (double)MAX(decoder->duration, 0) * 1e-9 * decoder->info.fps;
-    if (announced * MIN_COVERED * (double)frame_bytes > (double)max_bytes)
-        return too_large(decoder, max_bytes, error);
-    gsize room = 0;
+    MaxglVideo *video = filling->video;
+    gsize frame_bytes = video->info.layout.frame_bytes, room = 0;
     while (decoder->next.sample != NULL && !beyond_end(decoder, decoder->next.time)) {
-        if (!video_grow(video, &room, max_bytes))
-            return too_large(decoder, max_bytes, error);
+        if (!video_grow(video, &room, filling->max_bytes))
+            return too_large(decoder, filling->max_bytes, error);
         gint64 last = video->pictures > 0 ? video->times[video->pictures - 1] : 0;
         video->times[video->pictures] = MAX(decoder->next.time, last);
         if (!copy_picture(decoder, decoder->next.sample, video->data + (gsize)video->pictures * frame_bytes,
                           error))
-            return NULL;
+            return FALSE;
         video->pictures++;
         if (!pull(decoder, &decoder->next, error))
-            return NULL;
+            return FALSE;
     }
     if (!set_end(decoder, video->times[video->pictures - 1], error))
-        return NULL;
+        return FALSE;
     video->info = decoder->info;
     video->data = g_realloc_n(video->data, (gsize)video->pictures, frame_bytes);
-    return g_steal_pointer(&video);
+    return TRUE;
+}
+
+static gboolean read_video(MaxglDecoder *decoder, gpointer data, GError **error)
+{
+    Filling *filling = data;
+    if (!open_first(decoder, error))
+        return FALSE;
+    g_clear_pointer(&filling->video, maxgl_video_free);
+    filling->video = g_new0(MaxglVideo, 1);
+    filling->video->info = decoder->info;
+    double announced = (double)MAX(decoder->duration, 0) * 1e-9 * decoder->info.fps;
+    if (announced * MIN_COVERED * (double)decoder->info.layout.frame_bytes > (double)filling->max_bytes)
+        return too_large(decoder, filling->max_bytes, error);
+    return fill_video(decoder, filling, error);
+}
+
+MaxglVideo *maxgl_video_read(const char *path, gsize max_bytes, const MaxglDecoderOptions *options,
+                             GError **error)
+{
+    g_autoptr(MaxglDecoder) decoder = decoder_new(path, options);
+    Filling filling = {.max_bytes = max_bytes};
+    if (!attempt(decoder, read_video, &filling, error))
+        g_clear_pointer(&filling.video, maxgl_video_free);
+    return filling.video;
 }
 
 void maxgl_video_free(MaxglVideo *video)

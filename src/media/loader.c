@@ -329,7 +329,7 @@ static void start_workers(MaxglLoader *loader)
 {
     MaxglLoaderOptions *options = &loader->options;
     if (options->workers == 0)
-        options->workers = CLAMP((int)g_get_num_processors() / 2, 1, 8);
+        options->workers = MIN((int)g_get_num_processors(), 8);
     loader->threads = g_new0(GThread *, options->workers + 1);
     for (int i = 0; i < options->workers; i++)
         loader->threads[i] = g_thread_new("maxgl-loader", work, loader);

@@ -34,7 +34,7 @@ typedef struct {
     guint start_epoch; /**< where to begin */
     gsize start_step;
 
-    int workers;       /**< decoding threads; 0: half of the cores, 8 at most */
+    int workers;       /**< decoding threads; 0: as many as cores, 8 at most */
     int prefetch;      /**< batches decoded ahead, at least 1 */
     gsize cache_bytes; /**< memory for decoded short videos; 0: no cache */
     double max_bad;    /**< the largest fraction of bad videos with which a run goes on */

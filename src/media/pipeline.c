@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "media/decoder_pool.h"
+
 /* How often a waiting thread looks whether it should give up. Waiting is counted in such slices, not by the
  * clock: it must not run out while the machine sleeps or is busy with other things. */
 #define SLICE (20 * G_TIME_SPAN_MILLISECOND)
@@ -15,11 +17,14 @@ struct MaxglPipeline {
     char *path;
     MaxglDecoderOptions options;
     double patience; /* seconds to wait for a picture */
+    MaxglContainerKind kind;
+    MaxglDecoderChain *chain; /* what was built in; NULL: uridecodebin and videoconvertscale */
     GstElement *bin, *source, *convert, *sink;
     GstBus *bus;
     char *missing;    /* what GStreamer has no element for, and where it is to be had */
-    gint64 last_time; /* of the picture before */
+    gint64 last_time; /* of the picture before; −1 before the first one */
     gboolean stuck;   /* something did not return in time */
+    gboolean failed;  /* there was an error */
 };
 
 static gpointer init_gstreamer(gpointer unused)
@@ -87,6 +92,7 @@ static void note_missing(MaxglPipeline *pipeline, GstMessage *message)
 
 static void set_failure(MaxglPipeline *pipeline, const char *text, int code, GError **error)
 {
+    pipeline->failed = TRUE;
     g_set_error(error, MAXGL_ERROR, code, "%s: cannot decode (%s)", pipeline->path,
                 pipeline->missing != NULL ? pipeline->missing : text);
 }
@@ -183,8 +189,8 @@ static gint64 slices(double seconds)
 /* FALSE if the job has not returned within the timeout; its result otherwise in @result.
  *
  * A sink that is full, and that nobody takes pictures from while the job runs, holds a lock that the
- * pipeline's own change of state may be waiting for, and the job for that one. So it is never full then; a
- * seek throws away what it took in meanwhile. */
+ * pipeline's own change of state may be waiting for, and the job for that one. So it is never full then, and
+ * does not wait at the end; a seek throws away what it took in meanwhile. */
 static gboolean guarded(MaxglPipeline *pipeline, JobKind kind, gint64 time, gboolean *result)
 {
     Job *job = g_new0(Job, 1);
@@ -194,8 +200,7 @@ static gboolean guarded(MaxglPipeline *pipeline, JobKind kind, gint64 time, gboo
     g_cond_init(&job->cond);
     job->kind = kind;
     job->time = time;
-    if (kind != JOB_PLAY)
-        g_object_set(pipeline->sink, "max-buffers", 0U, NULL);
+    g_object_set(pipeline->sink, "max-buffers", 0U, NULL);
     gst_element_call_async(pipeline->bin, job_run, job, job_unref);
     gint64 left = slices(pipeline->options.timeout);
     g_mutex_lock(&job->mutex);
@@ -206,7 +211,7 @@ static gboolean guarded(MaxglPipeline *pipeline, JobKind kind, gint64 time, gboo
     *result = job->result;
     g_mutex_unlock(&job->mutex);
     job_unref(job);
-    if (kind == JOB_SEEK)
+    if (kind != JOB_CLOSE)
         g_object_set(pipeline->sink, "max-buffers", MAX_PICTURES, NULL);
     return done;
 }
@@ -307,30 +312,35 @@ static GstBusSyncReply on_message(GstBus *bus, GstMessage *message, gpointer use
     return GST_BUS_DROP;
 }
 
-static gboolean make_elements(MaxglPipeline *pipeline, GError **error)
+/* Adds one of the elements that every pipeline has. */
+static GstElement *add_element(MaxglPipeline *pipeline, const char *factory, GError **error)
 {
-    static const struct {
-        const char *factory, *package;
-    } needs[] = {{"uridecodebin", "gstreamer1.0-plugins-base"},
-                 {"videoconvertscale", "gstreamer1.0-plugins-base"},
-                 {"appsink", "gstreamer1.0-plugins-base"}};
-    GstElement **elements[] = {&pipeline->source, &pipeline->convert, &pipeline->sink};
-    pipeline->bin = gst_object_ref_sink(gst_pipeline_new(NULL));
-    pipeline->bus = gst_element_get_bus(pipeline->bin);
-    for (gsize i = 0; i < G_N_ELEMENTS(needs); i++) {
-        *elements[i] = gst_element_factory_make(needs[i].factory, NULL);
-        if (*elements[i] == NULL) {
-            g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND, "GStreamer has no element %s: install %s",
-                        needs[i].factory, needs[i].package);
-            return FALSE;
-        }
-        gst_bin_add(GST_BIN(pipeline->bin), *elements[i]);
-    }
-    return TRUE;
+    GstElement *element = gst_element_factory_make(factory, NULL);
+    if (element != NULL)
+        gst_bin_add(GST_BIN(pipeline->bin), element);
+    else
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND,
+                    "GStreamer has no element %s: install gstreamer1.0-plugins-base", factory);
+    return element;
 }
 
-static gboolean configure(MaxglPipeline *pipeline, GError **error)
+static gboolean make_sink(MaxglPipeline *pipeline, GError **error)
 {
+    pipeline->bin = gst_object_ref_sink(gst_pipeline_new(NULL));
+    pipeline->bus = gst_element_get_bus(pipeline->bin);
+    g_signal_connect(pipeline->bin, "deep-element-added", G_CALLBACK(on_element_added), NULL);
+    pipeline->sink = add_element(pipeline, "appsink", error);
+    if (pipeline->sink != NULL)
+        g_object_set(pipeline->sink, "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, "qos", FALSE,
+                     "wait-on-eos", FALSE, NULL);
+    return pipeline->sink != NULL;
+}
+
+static gboolean make_decodebin(MaxglPipeline *pipeline, GError **error)
+{
+    if (!make_sink(pipeline, error) || !(pipeline->source = add_element(pipeline, "uridecodebin", error)) ||
+        !(pipeline->convert = add_element(pipeline, "videoconvertscale", error)))
+        return FALSE;
     g_autofree char *absolute = g_canonicalize_filename(pipeline->path, NULL);
     g_autoptr(GError) reason = NULL;
     g_autofree char *uri = gst_filename_to_uri(absolute, &reason);
@@ -339,58 +349,133 @@ static gboolean configure(MaxglPipeline *pipeline, GError **error)
         return FALSE;
     }
     g_object_set(pipeline->source, "uri", uri, "force-sw-decoders", TRUE, NULL);
-    g_object_set(pipeline->sink, "sync", FALSE, "async", FALSE, "max-buffers", MAX_PICTURES,
-                 "enable-last-sample", FALSE, "qos", FALSE, NULL);
     g_object_set_data(G_OBJECT(pipeline->convert), "maxgl-sink", pipeline->sink);
     g_object_set_data(G_OBJECT(pipeline->convert), "maxgl-rgb", GINT_TO_POINTER(pipeline->options.rgb));
     g_signal_connect(pipeline->source, "pad-added", G_CALLBACK(on_pad_added), pipeline->convert);
     g_signal_connect(pipeline->source, "no-more-pads", G_CALLBACK(on_no_more_pads), pipeline->convert);
     g_signal_connect(pipeline->source, "autoplug-continue", G_CALLBACK(on_autoplug_continue), NULL);
-    g_signal_connect(pipeline->bin, "deep-element-added", G_CALLBACK(on_element_added), NULL);
-    gst_bus_set_sync_handler(pipeline->bus, on_message, GINT_TO_POINTER(pipeline->options.niceness), NULL);
     return gst_element_link(pipeline->convert, pipeline->sink);
 }
 
-MaxglPipeline *maxgl_pipeline_open(const char *path, const MaxglDecoderOptions *options, GError **error)
+/* Pictures go from the decoder to the sink as they are; nothing converts them, so it is for formats that are
+ * delivered unchanged. */
+static gboolean make_chain(MaxglPipeline *pipeline)
+{
+    if (!make_sink(pipeline, NULL))
+        return FALSE;
+    GstCaps *caps = gst_caps_from_string("video/x-raw, format = { RGB, BGR, RGBx, BGRx, I420, NV12, GRAY8 }");
+    gst_app_sink_set_caps(GST_APP_SINK(pipeline->sink), caps);
+    gst_caps_unref(caps);
+    pipeline->source = maxgl_decoder_chain_build(pipeline->chain, GST_BIN(pipeline->bin), pipeline->sink);
+    return pipeline->source != NULL;
+}
+
+/* A pipeline with the pool's chain, one that waits or a new one; NULL if there is none. */
+static MaxglPipeline *get_chained(MaxglDecoderPool *pool, MaxglContainerKind kind)
+{
+    MaxglPipeline *waiting = maxgl_decoder_pool_take(pool, kind);
+    if (waiting != NULL)
+        return waiting;
+    g_autoptr(MaxglDecoderChain) chain = maxgl_decoder_pool_chain(pool, kind);
+    if (chain == NULL)
+        return NULL;
+    MaxglPipeline *pipeline = g_new0(MaxglPipeline, 1);
+    pipeline->chain = g_steal_pointer(&chain);
+    if (!make_chain(pipeline))
+        g_clear_pointer(&pipeline, maxgl_pipeline_free);
+    return pipeline;
+}
+
+static gboolean play(MaxglPipeline *pipeline, GError **error)
+{
+    gboolean started;
+    gst_bus_set_sync_handler(pipeline->bus, on_message, GINT_TO_POINTER(pipeline->options.niceness), NULL);
+    if (!guarded(pipeline, JOB_PLAY, 0, &started)) {
+        set_timeout(pipeline, error);
+        return FALSE;
+    }
+    if (!started && check_bus(pipeline, error))
+        set_failure(pipeline, "GStreamer does not start", MAXGL_ERROR_FORMAT, error);
+    return started;
+}
+
+gboolean maxgl_pipeline_can_chain(MaxglContainerKind kind, const MaxglDecoderOptions *options)
+{
+    g_autoptr(MaxglDecoderChain) chain =
+        options->pool != NULL && !options->rgb ? maxgl_decoder_pool_chain(options->pool, kind) : NULL;
+    return chain != NULL;
+}
+
+MaxglPipeline *maxgl_pipeline_open(const char *path, MaxglContainerKind kind, gboolean chained,
+                                   const MaxglDecoderOptions *options, GError **error)
 {
     if (!maxgl_gstreamer_init(error))
         return NULL;
-    g_autoptr(MaxglPipeline) pipeline = g_new0(MaxglPipeline, 1);
+    g_autoptr(MaxglPipeline) pipeline = NULL;
+    if (chained && maxgl_pipeline_can_chain(kind, options))
+        pipeline = get_chained(options->pool, kind);
+    if (pipeline == NULL)
+        pipeline = g_new0(MaxglPipeline, 1);
     pipeline->path = g_strdup(path);
     pipeline->options = *options;
+    pipeline->kind = kind;
     pipeline->patience = options->timeout;
     pipeline->last_time = -1;
-    if (!check_cancelled(pipeline, error) || !make_elements(pipeline, error) || !configure(pipeline, error))
+    pipeline->failed = FALSE;
+    if (!check_cancelled(pipeline, error))
         return NULL;
-    gboolean started;
-    if (!guarded(pipeline, JOB_PLAY, 0, &started)) {
-        set_timeout(pipeline, error);
+    if (pipeline->chain != NULL)
+        g_object_set(pipeline->source, "location", path, NULL);
+    else if (!make_decodebin(pipeline, error))
         return NULL;
-    }
-    if (!started) {
-        if (check_bus(pipeline, error))
-            set_failure(pipeline, "GStreamer does not start", MAXGL_ERROR_FORMAT, error);
-        return NULL;
-    }
-    return g_steal_pointer(&pipeline);
+    return play(pipeline, error) ? g_steal_pointer(&pipeline) : NULL;
+}
+
+void maxgl_pipeline_free(MaxglPipeline *pipeline)
+{
+    g_clear_pointer(&pipeline->bus, gst_object_unref);
+    g_clear_pointer(&pipeline->bin, gst_object_unref);
+    maxgl_decoder_chain_unref(pipeline->chain);
+    g_free(pipeline->path);
+    g_free(pipeline->missing);
+    g_free(pipeline);
 }
 
 void maxgl_pipeline_close(MaxglPipeline *pipeline)
 {
     if (pipeline == NULL)
         return;
-    gboolean result;
-    if (pipeline->bin != NULL) {
-        GCancellable *cancellable = pipeline->options.cancellable;
-        if (pipeline->stuck || (cancellable != NULL && g_cancellable_is_cancelled(cancellable)))
-            pipeline->options.timeout = MIN(pipeline->options.timeout, 0.5);
-        guarded(pipeline, JOB_CLOSE, 0, &result);
-        gst_object_unref(pipeline->bus);
-        gst_object_unref(pipeline->bin);
+    gboolean result, stopped = TRUE;
+    GCancellable *cancellable = pipeline->options.cancellable;
+    if (pipeline->stuck || (cancellable != NULL && g_cancellable_is_cancelled(cancellable)))
+        pipeline->options.timeout = MIN(pipeline->options.timeout, 0.5);
+    if (pipeline->sink != NULL)
+        stopped = guarded(pipeline, JOB_CLOSE, 0, &result);
+    if (pipeline->chain == NULL || pipeline->failed || !stopped) {
+        maxgl_pipeline_free(pipeline);
+        return;
     }
-    g_free(pipeline->path);
-    g_free(pipeline->missing);
-    g_free(pipeline);
+    g_clear_pointer(&pipeline->path, g_free);
+    g_clear_pointer(&pipeline->missing, g_free);
+    maxgl_decoder_pool_give(pipeline->options.pool, pipeline->kind, pipeline->chain, pipeline);
+}
+
+/* Tells the pool, once the first picture is there, what elements made it. */
+static void tell_pool(MaxglPipeline *pipeline)
+{
+    GstPad *into = gst_element_get_static_pad(pipeline->convert, "sink");
+    GstPad *pad = gst_pad_get_peer(into);
+    GstCaps *caps = pad != NULL ? gst_pad_get_current_caps(pad) : NULL;
+    GstVideoInfo info;
+    if (caps != NULL && gst_video_info_from_caps(&info, caps) &&
+        delivered_format(&info, FALSE) == GST_VIDEO_INFO_FORMAT(&info)) {
+        g_autoptr(MaxglDecoderChain) chain = maxgl_decoder_chain_find(pad);
+        if (chain != NULL)
+            maxgl_decoder_pool_set_chain(pipeline->options.pool, pipeline->kind, chain);
+    }
+    gst_clear_caps(&caps);
+    gst_clear_object(&pad);
+    gst_object_unref(into);
 }
 
 void maxgl_pipeline_set_patience(MaxglPipeline *pipeline, double seconds)
@@ -420,6 +505,9 @@ gboolean maxgl_pipeline_pull(MaxglPipeline *pipeline, GstSample **sample, gint64
     for (gint64 left = slices(pipeline->patience);; left--) {
         *sample = gst_app_sink_try_pull_sample(sink, SLICE * 1000);
         if (*sample != NULL) {
+            if (pipeline->last_time < 0 && pipeline->chain == NULL && pipeline->options.pool != NULL &&
+                pipeline->kind != MAXGL_CONTAINER_OTHER)
+                tell_pool(pipeline);
             *time = pipeline->last_time = picture_time(pipeline, *sample);
             return TRUE;
         }

@@ -4,17 +4,27 @@
 
 #include <gst/gst.h>
 
+#include "media/container.h"
 #include "media/decoder.h"
 
-/** uridecodebin ! videoconvertscale ! appsink, playing, no clock, few pictures ahead. For one thread at a
- * time. */
+/** uridecodebin ! videoconvertscale ! appsink, or the chain that uridecodebin found for another file;
+ * playing, no clock, few pictures ahead. For one thread at a time. */
 typedef struct MaxglPipeline MaxglPipeline;
 
-/** Starts decoding @path. @options are copied. */
-MaxglPipeline *maxgl_pipeline_open(const char *path, const MaxglDecoderOptions *options, GError **error);
+/** Starts decoding @path, a container of @kind. @options are copied. @chained: with the chain of the options'
+ * pool, if it has one for @kind; what fails so may well succeed without. */
+MaxglPipeline *maxgl_pipeline_open(const char *path, MaxglContainerKind kind, gboolean chained,
+                                   const MaxglDecoderOptions *options, GError **error);
 
-/** Never waits for longer than the timeout: what hangs is left to a thread of its own. NULL is nothing. */
+/** Whether the options' pool has a chain for containers of @kind. */
+gboolean maxgl_pipeline_can_chain(MaxglContainerKind kind, const MaxglDecoderOptions *options);
+
+/** Stops; hands the pipeline to the options' pool if it can take another file, else frees it. Never waits for
+ * longer than the timeout: what hangs is left to a thread of its own. NULL is nothing. */
 void maxgl_pipeline_close(MaxglPipeline *pipeline);
+
+/** Frees a stopped one. */
+void maxgl_pipeline_free(MaxglPipeline *pipeline);
 
 /** Changes how long maxgl_pipeline_pull() waits, the timeout at first. */
 void maxgl_pipeline_set_patience(MaxglPipeline *pipeline, double seconds);

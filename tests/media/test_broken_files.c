@@ -14,8 +14,12 @@
 #include "media/decoder.h"
 #include "video_files.h"
 
+/* Has seen a whole file of every kind that is written here. */
+static MaxglDecoderPool *pool;
+
 static int setup(void **state)
 {
+    pool = maxgl_decoder_pool_new();
     assert_true(maxgl_gstreamer_init(NULL));
     *state = test_folder_new();
     return 0;
@@ -24,7 +28,15 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     test_folder_remove(*state);
+    g_clear_pointer(&pool, maxgl_decoder_pool_free);
     return 0;
+}
+
+/* A pool that has seen nothing: for files that are good until the decoders change. */
+static void forget(void)
+{
+    maxgl_decoder_pool_free(pool);
+    pool = maxgl_decoder_pool_new();
 }
 
 /* Neither a decoder nor a whole video is to be had of @path, for a reason with @text in it. */
@@ -38,6 +50,14 @@ static void check_bad(const char *path, const MaxglDecoderOptions *options, int 
     assert_true(g_str_has_prefix(error->message, path));
     assert_non_null(strstr(error->message, text));
     assert_null(strchr(error->message, '\n'));
+    MaxglDecoderOptions with_pool;
+    maxgl_decoder_options_init(&with_pool);
+    if (options != NULL)
+        with_pool = *options;
+    with_pool.pool = pool;
+    g_autoptr(GError) same = NULL;
+    assert_null(maxgl_decoder_open(path, NULL, &with_pool, &same));
+    assert_string_equal(same->message, error->message);
     g_clear_error(&error);
     assert_null(maxgl_video_read(path, (gsize)1 << 28, options, &error));
     assert_int_equal(error->code, code);
@@ -48,6 +68,11 @@ static char *write_video(const char *folder, const char *name, const char *encod
     char *path = test_folder_path(folder, name);
     test_video_write(
         path, &(TestVideo){.encoder = encoder, .width = 64, .height = 48, .frames = frames, .fps = 25});
+    MaxglDecoderOptions options;
+    maxgl_decoder_options_init(&options);
+    options.pool = pool;
+    g_autoptr(MaxglDecoder) decoder = maxgl_decoder_open(path, NULL, &options, NULL);
+    assert_non_null(decoder);
     return path;
 }
 
@@ -176,12 +201,13 @@ static void damaged(void **state)
         g_autofree char *data = NULL;
         gsize size;
         assert_true(g_file_get_contents(path, &data, &size, NULL));
-        for (guint64 round = 0; round < 6; round++) {
+        for (guint64 round = 0; round < 12; round++) {
+            options.pool = round < 6 ? NULL : pool;
             g_autofree char *copy = g_memdup2(data, size);
             g_autofree char *damaged_path = test_folder_path(*state, "damaged");
             MaxglRandom random;
             maxgl_random_init(&random, 5, MAXGL_RANDOM_TEST, (guint32)i, round);
-            for (int k = 0; k < 1 << round; k++)
+            for (int k = 0; k < 1 << round % 6; k++)
                 copy[maxgl_random_below(&random, (guint32)size)] = (char)maxgl_random_next(&random);
             assert_true(g_file_set_contents(damaged_path, copy, (gssize)size, NULL));
             g_autoptr(GError) error = NULL;
@@ -221,6 +247,7 @@ static void rank_jpeg_decoders(GstRank rank)
 static void missing_decoder(void **state)
 {
     g_autofree char *path = write_video(*state, "a.mkv", "jpegenc ! matroskamux", 5);
+    forget();
     rank_jpeg_decoders(GST_RANK_NONE);
     check_bad(path, NULL, MAXGL_ERROR_FORMAT, "decoder: install gstreamer1.0-plugins-good");
     rank_jpeg_decoders(GST_RANK_PRIMARY);
@@ -313,6 +340,7 @@ static void release(void)
 static void hanging_decoder(void **state)
 {
     g_autofree char *path = write_video(*state, "a.mkv", "jpegenc ! matroskamux", 5);
+    forget();
     assert_true(gst_element_register(NULL, "maxgltesthang", GST_RANK_PRIMARY + 1000, hang_get_type()));
     MaxglDecoderOptions options;
     maxgl_decoder_options_init(&options);

@@ -10,25 +10,38 @@
 
 #include "folder.h"
 #include "media/decoder.h"
+#include "media/pipeline.h"
 #include "video_files.h"
+
+/* What every file is read with: without a pool, then with one that has seen all files before. */
+static MaxglDecoderOptions options;
 
 static int setup(void **state)
 {
     assert_true(maxgl_gstreamer_init(NULL));
     *state = test_folder_new();
+    maxgl_decoder_options_init(&options);
+    return 0;
+}
+
+static int setup_pool(void **state)
+{
+    setup(state);
+    options.pool = maxgl_decoder_pool_new();
     return 0;
 }
 
 static int teardown(void **state)
 {
     test_folder_remove(*state);
+    g_clear_pointer(&options.pool, maxgl_decoder_pool_free);
     return 0;
 }
 
 static MaxglDecoder *open_ok(const char *path, const MaxglVideoInfo *known)
 {
     g_autoptr(GError) error = NULL;
-    MaxglDecoder *decoder = maxgl_decoder_open(path, known, NULL, &error);
+    MaxglDecoder *decoder = maxgl_decoder_open(path, known, &options, &error);
     if (decoder == NULL)
         fail_msg("%s", error->message);
     return decoder;
@@ -44,7 +57,7 @@ static void read_ok(MaxglDecoder *decoder, const gint64 *numbers, gsize n, guint
 static MaxglVideo *video_ok(const char *path)
 {
     g_autoptr(GError) error = NULL;
-    MaxglVideo *video = maxgl_video_read(path, (gsize)1 << 28, NULL, &error);
+    MaxglVideo *video = maxgl_video_read(path, (gsize)1 << 28, &options, &error);
     if (video == NULL)
         fail_msg("%s", error->message);
     return video;
@@ -247,8 +260,6 @@ static void as_rgb(void **state)
     g_autofree char *path = test_folder_path(*state, "a.avi");
     test_video_write(
         path, &(TestVideo){.encoder = "jpegenc ! avimux", .width = 64, .height = 48, .frames = 5, .fps = 10});
-    MaxglDecoderOptions options;
-    maxgl_decoder_options_init(&options);
     options.rgb = TRUE;
     g_autoptr(MaxglVideo) video = maxgl_video_read(path, 1 << 20, &options, NULL);
     assert_int_equal(video->info.layout.format, MAXGL_PIXEL_RGB);
@@ -351,13 +362,83 @@ static void memory_limit(void **state)
         &(TestVideo){.encoder = "jpegenc ! matroskamux", .width = 32, .height = 32, .frames = 10, .fps = 10});
     g_autoptr(GError) error = NULL;
     gsize bytes = 32 * 32 * 3 / 2 * 10;
-    g_autoptr(MaxglVideo) fits = maxgl_video_read(path, bytes, NULL, NULL);
+    g_autoptr(MaxglVideo) fits = maxgl_video_read(path, bytes, &options, NULL);
     assert_non_null(fits);
-    assert_null(maxgl_video_read(path, bytes - 1, NULL, &error));
+    assert_null(maxgl_video_read(path, bytes - 1, &options, &error));
     assert_int_equal(error->code, MAXGL_ERROR_LIMIT);
     g_clear_error(&error);
-    assert_null(maxgl_video_read(path, 100, NULL, &error));
+    assert_null(maxgl_video_read(path, 100, &options, &error));
     assert_int_equal(error->code, MAXGL_ERROR_LIMIT);
+}
+
+/* The pool learns what decodes a container, and anew when files of another kind come; what it has learnt
+ * changes no byte. */
+static void pool_learns(void **state)
+{
+    static const struct {
+        const char *encoder, *format;
+        gboolean learnt; /* pictures that have to be converted are left to decodebin */
+    } kinds[] = {{"jpegenc ! matroskamux", "I420", TRUE},
+                 {"avenc_ffv1 ! matroskamux", "Y444", FALSE},
+                 {"avenc_ffv1 ! matroskamux", "I420", TRUE},
+                 {"matroskamux", "RGB", FALSE}};
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autofree char *name = g_strdup_printf("%" G_GSIZE_FORMAT ".mkv", i);
+        g_autofree char *path = test_folder_path(*state, name);
+        test_video_write(path, &(TestVideo){.encoder = kinds[i].encoder,
+                                            .format = kinds[i].format,
+                                            .width = 64,
+                                            .height = 48,
+                                            .frames = 9,
+                                            .fps = 10});
+        g_clear_pointer(&options.pool, maxgl_decoder_pool_free);
+        options.pool = maxgl_decoder_pool_new();
+        g_autoptr(MaxglVideo) video = video_ok(path);
+        assert_int_equal(maxgl_pipeline_can_chain(MAXGL_CONTAINER_MATROSKA, &options), kinds[i].learnt);
+        assert_false(maxgl_pipeline_can_chain(MAXGL_CONTAINER_AVI, &options));
+    }
+    for (int round = 0; round < 12; round++) {
+        g_autofree char *name = g_strdup_printf("%d.mkv", round * 7 % 4);
+        g_autofree char *path = test_folder_path(*state, name);
+        MaxglDecoderPool *pool = g_steal_pointer(&options.pool);
+        g_autoptr(MaxglVideo) plain = video_ok(path);
+        options.pool = pool;
+        g_autoptr(MaxglVideo) pooled = video_ok(path);
+        assert_int_equal(pooled->pictures, plain->pictures);
+        assert_memory_equal(&pooled->info.layout, &plain->info.layout, sizeof plain->info.layout);
+        assert_memory_equal(pooled->times, plain->times, (gsize)plain->pictures * sizeof *plain->times);
+        assert_memory_equal(pooled->data, plain->data,
+                            (gsize)plain->pictures * plain->info.layout.frame_bytes);
+    }
+}
+
+/* A stopped pipeline takes the next file: nothing is left of the one before, read to its end or not. */
+static void pipeline_used_again(void **state)
+{
+    g_autofree char *path = test_folder_path(*state, "a.mkv");
+    test_video_write(
+        path, &(TestVideo){
+                  .encoder = "avenc_ffv1 ! matroskamux", .width = 64, .height = 48, .frames = 60, .fps = 10});
+    g_autoptr(MaxglVideo) whole = video_ok(path);
+    MaxglPipeline *first = NULL;
+    for (int round = 0; round < 20; round++) {
+        g_autoptr(MaxglPipeline) pipeline =
+            maxgl_pipeline_open(path, MAXGL_CONTAINER_MATROSKA, TRUE, &options, NULL);
+        assert_non_null(pipeline);
+        if (first == NULL)
+            first = pipeline;
+        assert_ptr_equal(pipeline, first);
+        for (int i = 0; i < 6 * round % 61; i++) {
+            GstSample *sample;
+            gint64 time;
+            assert_true(maxgl_pipeline_pull(pipeline, &sample, &time, NULL));
+            assert_non_null(sample);
+            assert_int_equal(time, i * GST_SECOND / 10);
+            gst_sample_unref(sample);
+        }
+        if (round % 3 == 1)
+            assert_true(maxgl_pipeline_seek(pipeline, 3 * (gint64)GST_SECOND, NULL));
+    }
 }
 
 int main(void)
@@ -375,6 +456,18 @@ int main(void)
         cmocka_unit_test_setup_teardown(with_sound, setup, teardown),
         cmocka_unit_test_setup_teardown(read_beyond, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_limit, setup, teardown),
+        {"many_kinds with a pool", many_kinds, setup_pool, teardown, NULL},
+        {"reordered_in_avi with a pool", reordered_in_avi, setup_pool, teardown, NULL},
+        {"odd_sizes with a pool", odd_sizes, setup_pool, teardown, NULL},
+        {"pixel_formats with a pool", pixel_formats, setup_pool, teardown, NULL},
+        {"color_matrix with a pool", color_matrix, setup_pool, teardown, NULL},
+        {"variable_rate with a pool", variable_rate, setup_pool, teardown, NULL},
+        {"rounded_times with a pool", rounded_times, setup_pool, teardown, NULL},
+        {"with_sound with a pool", with_sound, setup_pool, teardown, NULL},
+        {"read_beyond with a pool", read_beyond, setup_pool, teardown, NULL},
+        {"memory_limit with a pool", memory_limit, setup_pool, teardown, NULL},
+        cmocka_unit_test_setup_teardown(pool_learns, setup_pool, teardown),
+        cmocka_unit_test_setup_teardown(pipeline_used_again, setup_pool, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, test_gstreamer_end);
 }
