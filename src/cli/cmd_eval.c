@@ -172,7 +172,7 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
         {"batch", 'b', 0, G_OPTION_ARG_INT, &a->batch, "Clips computed at once (default: about 16)", "N"},
         {"exact", 0, 0, G_OPTION_ARG_NONE, &a->exact,
          "No algorithm whose rounding errors exceed direct summation's (slower)", NULL},
-        {"workers", 'j', 0, G_OPTION_ARG_INT, &a->workers, "Decoding threads (default: half of the cores)",
+        {"workers", 'j', 0, G_OPTION_ARG_INT, &a->workers, "Decoding threads (default: as many as cores, at most 8)",
          "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT, &a->seed, "Of the probe's held-out fifth (default: 0)", "N"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &a->out,
