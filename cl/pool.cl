@@ -26,21 +26,29 @@ kernel void max_pool_forward(global const float *x, global float *y, global int 
     const size_t plane = plane_start(T * H * W);
     for (int i = 0; i < walk.count; i++) {
         const int t = at.t * STRIDE_T - PAD_T, h = at.h * STRIDE_H - PAD_H, w = at.w * STRIDE_W - PAD_W;
+        int columns[KERNEL_W];
+#pragma unroll
+        for (int c = 0; c < KERNEL_W; c++)
+            columns[c] = clamp(w + c, 0, W - 1);
         floatv best = -INFINITY;
         intv winner = (max(-t, 0) * KERNEL_H + max(-h, 0)) * KERNEL_W + max(-w, 0);
-        for (int a = 0; a < KERNEL_T; a++)
+#pragma unroll
+        for (int a = 0; a < KERNEL_T; a++) {
+            const int row_t = clamp(t + a, 0, T - 1);
+#pragma unroll
             for (int b = 0; b < KERNEL_H; b++) {
-                const int row_t = clamp(t + a, 0, T - 1), row_h = clamp(h + b, 0, H - 1);
-                global const float *row = x + plane + (size_t)(row_t * H + row_h) * W * BLOCK;
+                const int row_h = clamp(h + b, 0, H - 1);
+                global const float *row = x + plane + (row_t * H + row_h) * W * BLOCK;
                 const int row_tap = ((row_t - t) * KERNEL_H + row_h - h) * KERNEL_W - w;
+#pragma unroll
                 for (int c = 0; c < KERNEL_W; c++) {
-                    const int column = clamp(w + c, 0, W - 1);
-                    const floatv v = VLOAD_ALIGNED(0, row + column * BLOCK);
+                    const floatv v = VLOAD_ALIGNED(0, row + columns[c] * BLOCK);
                     const intv wins = (v > best) | (v != v);
                     best = wins ? v : best;
-                    winner = wins ? (intv)(row_tap + column) : winner;
+                    winner = wins ? (intv)(row_tap + columns[c]) : winner;
                 }
             }
+        }
         VSTORE_ALIGNED(best, 0, y + walk.first + i * STEP);
         if (taps)
             *(global intv *)(taps + walk.first + i * STEP) = winner;
