@@ -10,15 +10,33 @@ MaxglNetwork *maxgl_network_planned(MaxglContext *context, const MaxglResnet *re
                     options->batch);
         return NULL;
     }
+    if (options->at_once != 0 &&
+        (options->at_once < 0 || options->batch % options->at_once != 0 ||
+         (options->mode == MAXGL_NETWORK_INFERENCE && options->at_once != options->batch))) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+                    "network: a batch of %d clips cannot be gone through %d at a time", options->batch,
+                    options->at_once);
+        return NULL;
+    }
     g_autoptr(MaxglNetwork) n = g_new0(MaxglNetwork, 1);
     n->context = context;
     n->mode = options->mode;
     n->batch = options->batch;
+    n->at_once = options->at_once > 0 ? options->at_once : options->batch;
+    n->parts = n->batch / n->at_once;
     n->seed = options->seed;
     n->exact = options->exact;
     n->recompute = options->recompute;
     n->resnet = maxgl_resnet_new(&resnet->spec, error);
     return n->resnet && maxgl_network_plan(n, options->outputs, error) ? g_steal_pointer(&n) : NULL;
+}
+
+/* A tensor as the caller sees it: of the whole batch. */
+static MaxglTensor seen_tensor(const MaxglNetwork *n, int tensor, int block)
+{
+    MaxglShape shape = maxgl_network_shape(n, tensor);
+    shape.n = n->batch;
+    return (MaxglTensor){shape, block == NO_BLOCK ? NULL : maxgl_memory_plan_window(n->plan, (guint)block)};
 }
 
 static gboolean allocate(MaxglNetwork *n, GError **error)
@@ -32,12 +50,10 @@ static gboolean allocate(MaxglNetwork *n, GError **error)
         return FALSE;
     n->value_tensors = g_new0(MaxglTensor, n->resnet->n_tensors);
     n->gradient_tensors = g_new0(MaxglTensor, n->resnet->n_tensors);
+    const gboolean whole = n->parts > 1;
     for (int i = 0; i < n->resnet->n_tensors; i++) {
-        n->value_tensors[i].shape = n->gradient_tensors[i].shape = maxgl_network_shape(n, i);
-        if (n->values[i] != NO_BLOCK)
-            n->value_tensors[i].buffer = maxgl_memory_plan_window(n->plan, (guint)n->values[i]);
-        if (n->gradients[i] != NO_BLOCK)
-            n->gradient_tensors[i].buffer = maxgl_memory_plan_window(n->plan, (guint)n->gradients[i]);
+        n->value_tensors[i] = seen_tensor(n, i, whole ? n->whole_values[i] : n->values[i]);
+        n->gradient_tensors[i] = seen_tensor(n, i, whole ? n->whole_gradients[i] : n->gradients[i]);
     }
     return TRUE;
 }
@@ -73,6 +89,8 @@ void maxgl_network_free(MaxglNetwork *n)
     g_free(n->layers);
     g_free(n->values);
     g_free(n->gradients);
+    g_free(n->whole_values);
+    g_free(n->whole_gradients);
     g_free(n->value_tensors);
     g_free(n->gradient_tensors);
     g_free(n);

@@ -37,6 +37,11 @@ typedef struct {
     const char *const *outputs;
     guint64 seed;             /**< of dropout's random numbers, in training */
     MaxglRecompute recompute; /**< in training */
+    int at_once; /**< training: clips that go through the network at once, a divisor of batch; 0 = all.
+                    Fewer take less memory. The forward pass goes through part after part; the backward
+                    pass computes each part again and sums the gradients. That is the same as the whole
+                    batch but for batch norm, which sees the statistics of a part, and updates the
+                    running ones with each */
     gboolean
         exact; /**< no algorithm whose rounding errors exceed direct summation's (see ops/conv3d.h); slower */
 } MaxglNetworkOptions;

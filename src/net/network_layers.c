@@ -6,7 +6,7 @@ MaxglShape maxgl_network_shape(const MaxglNetwork *n, int tensor)
 {
     const MaxglMap m = n->resnet->tensors[tensor].map;
     const int block = tensor == 0 ? maxgl_layout_input_block(n->context) : maxgl_layout_block(n->context);
-    return maxgl_shape(n->batch, m.c, m.t, m.h, m.w, block);
+    return maxgl_shape(n->at_once, m.c, m.t, m.h, m.w, block);
 }
 
 MaxglConv3d maxgl_network_conv3d(const MaxglNetwork *n, int layer)
@@ -64,7 +64,33 @@ MaxglLinear maxgl_network_linear(const MaxglNetwork *n, int layer)
 MaxglDropout maxgl_network_dropout(const MaxglNetwork *n, int layer)
 {
     const MaxglLayer *l = &n->resnet->layers[layer];
-    return (MaxglDropout){maxgl_network_shape(n, l->output), (float)l->rate, n->seed, (guint64)layer};
+    return (MaxglDropout){maxgl_network_shape(n, l->output), (float)l->rate, n->seed,
+                          (guint64)layer + (guint64)n->part * (guint64)n->resnet->n_layers};
+}
+
+void maxgl_network_parameter_floats(const MaxglNetwork *n, int layer, gsize *weight, gsize *bias)
+{
+    const MaxglShape out = maxgl_network_shape(n, n->resnet->layers[layer].output);
+    const gsize vector = (gsize)maxgl_shape_blocks(&out) * (gsize)out.block;
+    *weight = *bias = 0;
+    switch (n->resnet->layers[layer].kind) {
+    case MAXGL_LAYER_CONV3D: {
+        const MaxglConv3d conv = maxgl_network_conv3d(n, layer);
+        *weight = maxgl_conv3d_weight_floats(&conv);
+        break;
+    }
+    case MAXGL_LAYER_BATCH_NORM:
+        *weight = *bias = vector;
+        break;
+    case MAXGL_LAYER_LINEAR: {
+        const MaxglLinear linear = maxgl_network_linear(n, layer);
+        *weight = maxgl_linear_weight_floats(&linear);
+        *bias = vector;
+        break;
+    }
+    default:
+        break;
+    }
 }
 
 static gsize conv3d_workspace(const MaxglNetwork *n, MaxglStepKind kind, int layer, gboolean prepared)

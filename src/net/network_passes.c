@@ -17,16 +17,33 @@ static gboolean norm_vectors(const MaxglNetwork *n, int layer, MaxglBatchNormVec
            (v->running_var = maxgl_network_value(n, layer, "running_var", error));
 }
 
-static cl_mem parameter_gradient(const MaxglNetwork *n, int layer, const char *what, GError **error)
+/* Where a step writes the gradient of a parameter, and where it belongs; floats of it. */
+typedef struct {
+    cl_mem written, total;
+    gsize floats;
+} Gradient;
+
+/* The backward pass begins with the batch's last part, which the forward pass has left as it is. That one
+ * overwrites, the others add. */
+static gboolean gradient_of(const MaxglNetwork *n, const MaxglStep *s, const char *what, int block,
+                            Gradient *gradient, GError **error)
 {
-    const int index = maxgl_network_parameter(n, layer, what, error);
-    if (index < 0)
-        return NULL;
-    const MaxglParameter *p = maxgl_parameters_get(n->parameters, (guint)index);
+    const int index = maxgl_network_parameter(n, s->layer, what, error);
+    const MaxglParameter *p = index < 0 ? NULL : maxgl_parameters_get(n->parameters, (guint)index);
+    if (!p)
+        return FALSE;
+    *gradient = (Gradient){p->gradient, p->gradient, p->floats};
+    if (n->part < n->parts - 1)
+        gradient->written = at(n, block);
     if (!p->gradient)
         g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "network: %s has no gradient to train with",
                     p->name);
-    return p->gradient;
+    return p->gradient != NULL;
+}
+
+static gboolean add_up(const MaxglNetwork *n, const Gradient *g, GError **error)
+{
+    return g->written == g->total || maxgl_add(n->backward, g->floats, g->total, g->written, g->total, error);
 }
 
 static gboolean forward_folded(MaxglNetwork *n, MaxglSequence *sequence, const MaxglStep *s, GError **error)
@@ -54,10 +71,12 @@ static gboolean forward_conv3d(MaxglNetwork *n, MaxglSequence *sequence, const M
 static gboolean forward_batch_norm(MaxglNetwork *n, MaxglSequence *sequence, const MaxglStep *s,
                                    GError **error)
 {
-    const MaxglBatchNorm norm = maxgl_network_batch_norm(n, s->layer);
+    MaxglBatchNorm norm = maxgl_network_batch_norm(n, s->layer);
     MaxglBatchNormVectors vectors;
     if (!norm_vectors(n, s->layer, &vectors, error))
         return FALSE;
+    if (sequence == n->backward)
+        norm.momentum = 0; /* forward has updated the running statistics already */
     if (s->kind == MAXGL_STEP_AGAIN)
         return maxgl_batch_norm_forward_again(sequence, &norm, &vectors, at(n, s->x), at(n, s->residual),
                                               at(n, s->y), at(n, s->kept), error);
@@ -108,23 +127,30 @@ static gboolean forward_layer(MaxglNetwork *n, MaxglSequence *sequence, const Ma
 static gboolean backward_weights(MaxglNetwork *n, const MaxglStep *s, GError **error)
 {
     cl_mem x = at(n, s->x), dy = at(n, s->dy), workspace = at(n, s->workspace);
-    cl_mem dw = parameter_gradient(n, s->layer, "weight", error);
-    if (!dw)
+    Gradient weight, bias;
+    if (!gradient_of(n, s, "weight", s->dw, &weight, error))
         return FALSE;
     if (n->resnet->layers[s->layer].kind == MAXGL_LAYER_CONV3D) {
         const MaxglConv3d conv = maxgl_network_conv3d(n, s->layer);
-        return maxgl_conv3d_backward_weights(n->backward, &conv, x, dy, dw, workspace, error);
+        return maxgl_conv3d_backward_weights(n->backward, &conv, x, dy, weight.written, workspace, error) &&
+               add_up(n, &weight, error);
     }
     const MaxglLinear linear = maxgl_network_linear(n, s->layer);
-    cl_mem db = parameter_gradient(n, s->layer, "bias", error);
-    return db && maxgl_linear_backward_weights(n->backward, &linear, x, dy, dw, db, workspace, error);
+    return gradient_of(n, s, "bias", s->db, &bias, error) &&
+           maxgl_linear_backward_weights(n->backward, &linear, x, dy, weight.written, bias.written, workspace,
+                                         error) &&
+           add_up(n, &weight, error) && add_up(n, &bias, error);
 }
 
 static gboolean backward_batch_norm(MaxglNetwork *n, const MaxglStep *s, GError **error)
 {
     const MaxglBatchNorm norm = maxgl_network_batch_norm(n, s->layer);
     MaxglBatchNormVectors vectors;
-    MaxglBatchNormGradients g = {
+    Gradient gamma, beta;
+    if (!norm_vectors(n, s->layer, &vectors, error) || !gradient_of(n, s, "weight", s->dw, &gamma, error) ||
+        !gradient_of(n, s, "bias", s->db, &beta, error))
+        return FALSE;
+    const MaxglBatchNormGradients g = {
         .x = at(n, s->x),
         .y = at(n, s->y),
         .saved = at(n, s->kept),
@@ -132,11 +158,11 @@ static gboolean backward_batch_norm(MaxglNetwork *n, const MaxglStep *s, GError 
         .dx = at(n, s->dx),
         .d_residual = at(n, s->d_residual),
         .accumulate_residual = s->accumulate_residual,
+        .dgamma = gamma.written,
+        .dbeta = beta.written,
     };
-    return norm_vectors(n, s->layer, &vectors, error) &&
-           (g.dgamma = parameter_gradient(n, s->layer, "weight", error)) &&
-           (g.dbeta = parameter_gradient(n, s->layer, "bias", error)) &&
-           maxgl_batch_norm_backward(n->backward, &norm, &vectors, &g, at(n, s->workspace), error);
+    return maxgl_batch_norm_backward(n->backward, &norm, &vectors, &g, at(n, s->workspace), error) &&
+           add_up(n, &gamma, error) && add_up(n, &beta, error);
 }
 
 static gboolean backward_conv3d(MaxglNetwork *n, const MaxglStep *s, GError **error)
@@ -193,27 +219,67 @@ static gboolean backward_layer(MaxglNetwork *n, const MaxglStep *s, GError **err
     return TRUE;
 }
 
-static gboolean build_step(MaxglNetwork *n, const MaxglStep *step, GError **error)
+static gboolean backward_step(MaxglNetwork *n, const MaxglStep *step, GError **error)
 {
     switch (step->kind) {
-    case MAXGL_STEP_FORWARD:
-        return forward_layer(n, n->forward, step, error);
-    case MAXGL_STEP_LOSS:
-        return TRUE;
     case MAXGL_STEP_AGAIN:
         return forward_layer(n, n->backward, step, error);
     case MAXGL_STEP_BACKWARD_WEIGHTS:
         return backward_weights(n, step, error);
     case MAXGL_STEP_BACKWARD:
         return backward_layer(n, step, error);
+    default:
+        return TRUE;
     }
-    return TRUE;
+}
+
+/* Between a tensor of the whole batch and that of the part; nothing where there is no such tensor, or only
+ * one part. */
+static gboolean copy_part(MaxglNetwork *n, MaxglSequence *sequence, int tensor, int whole, int part,
+                          gboolean in, GError **error)
+{
+    const MaxglShape shape = maxgl_network_shape(n, tensor);
+    const gsize bytes = maxgl_shape_bytes(&shape), offset = (gsize)n->part * bytes;
+    if (whole == NO_BLOCK)
+        return TRUE;
+    return in ? maxgl_sequence_add_copy(sequence, at(n, whole), offset, at(n, part), 0, bytes, error)
+              : maxgl_sequence_add_copy(sequence, at(n, part), 0, at(n, whole), offset, bytes, error);
+}
+
+/* The forward pass of a part. */
+static gboolean build_forward(MaxglNetwork *n, MaxglSequence *sequence, GError **error)
+{
+    gboolean ok = copy_part(n, sequence, 0, n->whole_values[0], n->values[0], TRUE, error);
+    for (guint i = 0; ok && i < n->steps->len; i++) {
+        const MaxglStep *step = &g_array_index(n->steps, MaxglStep, i);
+        ok = step->kind != MAXGL_STEP_FORWARD || forward_layer(n, sequence, step, error);
+    }
+    return ok;
+}
+
+static gboolean build_backward(MaxglNetwork *n, GError **error)
+{
+    gboolean ok = TRUE;
+    for (int i = 1; ok && i < n->resnet->n_tensors; i++)
+        ok = copy_part(n, n->backward, i, n->whole_gradients[i], n->gradients[i], TRUE, error);
+    for (guint i = 0; ok && i < n->steps->len; i++)
+        ok = backward_step(n, &g_array_index(n->steps, MaxglStep, i), error);
+    return ok;
 }
 
 gboolean maxgl_network_build(MaxglNetwork *n, GError **error)
 {
-    for (guint i = 0; i < n->steps->len; i++)
-        if (!build_step(n, &g_array_index(n->steps, MaxglStep, i), error))
+    for (n->part = 0; n->part < n->parts; n->part++) {
+        if (!build_forward(n, n->forward, error))
             return FALSE;
+        for (int i = 1; i < n->resnet->n_tensors; i++)
+            if (!copy_part(n, n->forward, i, n->whole_values[i], n->values[i], FALSE, error))
+                return FALSE;
+    }
+    for (int i = 0; n->backward && i < n->parts; i++) {
+        n->part = (n->parts - 1 + i) % n->parts; /* the last, then from the first on */
+        if ((i > 0 && !build_forward(n, n->backward, error)) || !build_backward(n, error))
+            return FALSE;
+    }
     return TRUE;
 }

@@ -105,6 +105,8 @@ static MaxglStep step_of(MaxglStepKind kind, int layer)
                        .d_residual = NO_BLOCK,
                        .dy = NO_BLOCK,
                        .kept = NO_BLOCK,
+                       .dw = NO_BLOCK,
+                       .db = NO_BLOCK,
                        .workspace = NO_BLOCK};
 }
 
@@ -248,6 +250,19 @@ static int share_gradient(MaxglNetwork *n, int tensor, int block)
     return n->gradients[tensor] = use(n, block);
 }
 
+/* Where the step that is appended next puts gradients of parameters before they are added to those of other
+ * parts of the batch. */
+static void add_parameter_gradients(MaxglNetwork *n, MaxglStep *step)
+{
+    gsize weight, bias;
+    if (n->parts == 1)
+        return;
+    maxgl_network_parameter_floats(n, step->layer, &weight, &bias);
+    step->dw = add_block(n, MAXGL_MEMORY_WORKSPACE, weight * sizeof(float), now(n), now(n), "gradient");
+    if (bias > 0)
+        step->db = add_block(n, MAXGL_MEMORY_WORKSPACE, bias * sizeof(float), now(n), now(n), "gradient");
+}
+
 /* Gradients lie where dy was, and if that goes to the residual, where x was: nobody else reads the output of
  * a convolution. */
 static void plan_backward_of_batch_norm(MaxglNetwork *n, int index)
@@ -271,6 +286,7 @@ static void plan_backward_of_batch_norm(MaxglNetwork *n, int index)
         step.dx = share_gradient(n, l->input, step.x);
         n->values[l->input] = NO_BLOCK;
     }
+    add_parameter_gradients(n, &step);
     add_step(n, step);
 }
 
@@ -283,6 +299,7 @@ static void plan_backward_of_weights(MaxglNetwork *n, int index)
     MaxglStep weights = step_of(MAXGL_STEP_BACKWARD_WEIGHTS, index);
     weights.x = use_value(n, l->input);
     weights.dy = use(n, n->gradients[l->output]);
+    add_parameter_gradients(n, &weights);
     add_step(n, weights);
 }
 
@@ -323,6 +340,26 @@ static void plan_backward(MaxglNetwork *n)
             plan_backward_of(n, i);
 }
 
+static int add_whole(MaxglNetwork *n, int tensor, MaxglMemoryUse use_of)
+{
+    MaxglShape shape = maxgl_network_shape(n, tensor);
+    shape.n = n->batch;
+    g_autofree char *text = maxgl_shape_text(&shape);
+    g_autofree char *name = g_strdup_printf("an input or output (%s)", text);
+    return add_block(n, use_of, maxgl_shape_bytes(&shape), START, END, name);
+}
+
+/* What the caller sees of a batch in parts. */
+static void plan_whole(MaxglNetwork *n)
+{
+    n->whole_values[0] = add_whole(n, 0, MAXGL_MEMORY_ACTIVATIONS);
+    for (int i = 1; i < n->resnet->n_tensors; i++)
+        if (n->is_output[i]) {
+            n->whole_values[i] = add_whole(n, i, MAXGL_MEMORY_ACTIVATIONS);
+            n->whole_gradients[i] = add_whole(n, i, MAXGL_MEMORY_GRADIENTS);
+        }
+}
+
 /* Folding wants room for weights before they are prepared. It comes between passes: outputs stay. */
 static void plan_fold(MaxglNetwork *n)
 {
@@ -346,14 +383,18 @@ gboolean maxgl_network_plan(MaxglNetwork *n, const char *const *outputs, GError 
     n->layers = g_new0(MaxglLayerPlan, n->resnet->n_layers);
     n->values = g_new0(int, n->resnet->n_tensors);
     n->gradients = g_new0(int, n->resnet->n_tensors);
+    n->whole_values = g_new0(int, n->resnet->n_tensors);
+    n->whole_gradients = g_new0(int, n->resnet->n_tensors);
     for (int i = 0; i < n->resnet->n_tensors; i++)
-        n->values[i] = n->gradients[i] = NO_BLOCK;
+        n->values[i] = n->gradients[i] = n->whole_values[i] = n->whole_gradients[i] = NO_BLOCK;
     if (!mark_active(n, outputs, error))
         return FALSE;
     mark_folded(n);
     plan_forward(n);
     if (n->mode == MAXGL_NETWORK_TRAINING)
         plan_backward(n);
+    if (n->parts > 1)
+        plan_whole(n);
     plan_fold(n);
     n->step_block =
         add_block(n, MAXGL_MEMORY_WORKSPACE, sizeof(guint32), START, END, "the number of the step");

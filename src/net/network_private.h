@@ -37,10 +37,11 @@ typedef enum {
 typedef struct {
     MaxglStepKind kind;
     int layer;
-    int x, residual, y;           /**< input, what batch norm adds, output */
-    int dx, d_residual, dy;       /**< their gradients; some share a block */
-    int kept, workspace;          /**< see MaxglLayerPlan; scratch memory */
-    gboolean accumulate;          /**< add to dx … */
+    int x, residual, y;     /**< input, what batch norm adds, output */
+    int dx, d_residual, dy; /**< their gradients; some share a block */
+    int kept, workspace;    /**< see MaxglLayerPlan; scratch memory */
+    int dw, db;             /**< of a batch in parts: gradients of the layer's weight and bias, of one part */
+    gboolean accumulate;    /**< add to dx … */
     gboolean accumulate_residual; /**< … and to d_residual rather than overwrite them */
 } MaxglStep;
 
@@ -49,7 +50,7 @@ struct MaxglNetwork {
     MaxglResnet *resnet;
     MaxglParameters *parameters;
     MaxglNetworkMode mode;
-    int batch;
+    int batch, at_once, parts; /**< clips; clips that go through the network at once; batch / at_once */
     guint64 seed;
     gboolean exact;
     MaxglRecompute recompute;
@@ -61,6 +62,9 @@ struct MaxglNetwork {
     GArray *uses;                                  /**< MaxglMemoryUse, by block of the plan */
     MaxglMemoryPlan *plan, *weights_plan;
     int fold_block, step_block;
+    int *whole_values,
+        *whole_gradients; /**< of a batch in parts, by tensor: blocks of the input, of outputs */
+    int part;             /**< whose steps are being appended */
     MaxglSequence *forward, *backward;
 };
 
@@ -68,7 +72,7 @@ struct MaxglNetwork {
 MaxglNetwork *maxgl_network_planned(MaxglContext *context, const MaxglResnet *resnet,
                                     const MaxglNetworkOptions *options, GError **error);
 
-/** Shape of a tensor for the whole batch. */
+/** Shape of a tensor for what goes through the network at once. */
 MaxglShape maxgl_network_shape(const MaxglNetwork *network, int tensor);
 
 /** The operators' specs of a layer. */
@@ -79,6 +83,9 @@ MaxglAveragePool maxgl_network_global_pool(const MaxglNetwork *network, int laye
 MaxglSubsample maxgl_network_subsample(const MaxglNetwork *network, int layer);
 MaxglLinear maxgl_network_linear(const MaxglNetwork *network, int layer);
 MaxglDropout maxgl_network_dropout(const MaxglNetwork *network, int layer);
+
+/** Floats of a layer's weight and bias on the device; 0: it has none. */
+void maxgl_network_parameter_floats(const MaxglNetwork *network, int layer, gsize *weight, gsize *bias);
 
 /** Bytes of scratch memory that a step of @layer wants. */
 gsize maxgl_network_workspace(const MaxglNetwork *network, MaxglStepKind kind, int layer);

@@ -309,6 +309,117 @@ static void test_recompute(void **state)
     assert_true(check_recompute("hara-r3d50@0.03125") <= 1);
 }
 
+/* A network with a local and a global output, parameters of its own. */
+typedef struct {
+    MaxglResnet *resnet;
+    MaxglParameters *parameters;
+    MaxglNetwork *network;
+} TwoOutputs;
+
+static const char *const two_outputs[] = {"layer3", "fc", NULL};
+
+static void two_outputs_init(TwoOutputs *t, int batch, int at_once, MaxglRecompute recompute)
+{
+    const MaxglNetworkOptions options = {.mode = MAXGL_NETWORK_TRAINING,
+                                         .batch = batch,
+                                         .outputs = two_outputs,
+                                         .recompute = recompute,
+                                         .at_once = at_once};
+    g_autoptr(GError) error = NULL;
+    t->resnet = resnet_named("r3d_18@0.0625", 5, 8, 32);
+    t->parameters = maxgl_parameters_new(context);
+    maxgl_resnet_declare(t->resnet, t->parameters);
+    assert_ok(maxgl_parameters_allocate(t->parameters, TRUE, &error), error);
+    formula_fill(t->parameters);
+    t->network = maxgl_network_new(context, t->resnet, &options, t->parameters, &error);
+    assert_ok(t->network != NULL, error);
+    assert_int_equal(maxgl_network_batch(t->network), batch);
+}
+
+static void two_outputs_clear(TwoOutputs *t)
+{
+    maxgl_network_free(t->network);
+    maxgl_parameters_free(t->parameters);
+    maxgl_resnet_free(t->resnet);
+}
+
+/* Both passes for the samples from @first on of what all networks see. */
+static void two_outputs_run(TwoOutputs *t, int first, gboolean backward)
+{
+    enum { SAMPLES = 6 };
+    const MaxglTensor *input = maxgl_network_input(t->network);
+    MaxglShape one = input->shape;
+    one.n = 1;
+    g_autofree float *clips = formula_clips("parts", SAMPLES, one.t, one.h);
+    assert_true(first + input->shape.n <= SAMPLES);
+    assert_true(maxgl_tensor_write(context, input, clips + (gsize)first * maxgl_shape_elements(&one), NULL));
+    assert_true(maxgl_sequence_run(maxgl_network_forward(t->network), NULL));
+    for (int i = 0; backward && two_outputs[i]; i++) {
+        const MaxglTensor *d = maxgl_network_output_gradient(t->network, two_outputs[i]);
+        one = d->shape;
+        one.n = 1;
+        const gsize floats = maxgl_shape_elements(&one);
+        g_autofree double *noise = formula_noise(two_outputs[i], floats * SAMPLES);
+        g_autofree float *values = g_new(float, floats *SAMPLES);
+        for (gsize j = 0; j < floats * SAMPLES; j++)
+            values[j] = (float)noise[j];
+        assert_true(maxgl_tensor_write(context, d, values + (gsize)first * floats, NULL));
+    }
+    if (backward)
+        assert_true(maxgl_sequence_run(maxgl_network_backward(t->network), NULL));
+}
+
+/* A batch gone through in parts gives what a network of the part's size gives part by part: outputs, running
+ * statistics after all parts, and the sum of the gradients, to the bit. */
+static void check_parts(MaxglRecompute recompute)
+{
+    enum { BATCH = 6, PART = 2, PARTS = BATCH / PART };
+    TwoOutputs whole = {0}, part = {0};
+    two_outputs_init(&whole, BATCH, PART, recompute);
+    two_outputs_init(&part, PART, 0, MAXGL_RECOMPUTE_NONE);
+    two_outputs_run(&whole, 0, TRUE);
+    for (int i = 0; i < PARTS; i++) {
+        two_outputs_run(&part, i * PART, FALSE);
+        for (int j = 0; two_outputs[j]; j++) {
+            const MaxglTensor *all = maxgl_network_output(whole.network, two_outputs[j]),
+                              *these = maxgl_network_output(part.network, two_outputs[j]);
+            const gsize floats = maxgl_shape_floats(&these->shape);
+            g_autofree float *x = read_floats(all->buffer, floats * PARTS),
+                             *y = read_floats(these->buffer, floats);
+            assert_memory_equal(x + (gsize)i * floats, y, floats * sizeof(float));
+        }
+    }
+    const gsize learnt = maxgl_parameters_learnt_floats(whole.parameters);
+    assert_same_floats(maxgl_parameters_statistics(whole.parameters),
+                       maxgl_parameters_statistics(part.parameters),
+                       maxgl_parameters_statistics_floats(whole.parameters));
+    g_autofree float *sum = g_new0(float, learnt);
+    for (int i = 0; i < PARTS; i++) {
+        two_outputs_run(&part, (i + PARTS - 1) % PARTS * PART, TRUE);
+        g_autofree float *g = read_floats(maxgl_parameters_gradients(part.parameters), learnt);
+        for (gsize j = 0; j < learnt; j++)
+            sum[j] += g[j];
+    }
+    g_autofree float *g = read_floats(maxgl_parameters_gradients(whole.parameters), learnt);
+    for (gsize j = 0; j < learnt; j++)
+        if (g[j] != sum[j]) /* bits, but for the sign of a zero */
+            fail_msg("gradient %zu is %g, the sum over parts %g", j, (double)g[j], (double)sum[j]);
+    two_outputs_clear(&whole);
+    two_outputs_clear(&part);
+}
+
+static void test_parts(void **state)
+{
+    check_parts(MAXGL_RECOMPUTE_NONE);
+    check_parts(MAXGL_RECOMPUTE_BLOCKS);
+    const MaxglNetworkOptions options = {
+        .mode = MAXGL_NETWORK_TRAINING, .batch = 6, .outputs = two_outputs, .at_once = 4};
+    g_autoptr(MaxglResnet) resnet = resnet_named("r3d_18@0.0625", 5, 8, 32);
+    g_autoptr(GError) error = NULL;
+    assert_int_equal(maxgl_network_predict_bytes(context, resnet, &options, &error), 0);
+    assert_true(g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_USAGE));
+}
+
 /* The step decides what dropout drops. */
 static void test_dropout_changes(void **state)
 {
@@ -348,9 +459,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training),        cmocka_unit_test(test_torchvision),
-        cmocka_unit_test(test_repeatable),      cmocka_unit_test(test_recompute),
-        cmocka_unit_test(test_dropout_changes),
+        cmocka_unit_test(test_training),   cmocka_unit_test(test_torchvision),
+        cmocka_unit_test(test_repeatable), cmocka_unit_test(test_recompute),
+        cmocka_unit_test(test_parts),      cmocka_unit_test(test_dropout_changes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
