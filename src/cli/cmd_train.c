@@ -10,6 +10,7 @@
 typedef struct {
     char *config, *data, *out;
     char **sets;
+    int memory_limit;
     gboolean resume;
 } Arguments;
 
@@ -69,6 +70,8 @@ static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
          "Folder of the run (default: runs/ and the recipe's name)", "RUN"},
         {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &a->sets, "Change an option of the recipe (repeatable)",
          "KEY=VALUE"},
+        {"memory-limit", 'm', 0, G_OPTION_ARG_INT, &a->memory_limit,
+         "Device memory to use at most; sets train.micro_batch if need be (default: all of it)", "MIB"},
         {"resume", 'r', 0, G_OPTION_ARG_NONE, &a->resume, "Continue the run in RUN where it stopped", NULL},
         {NULL},
     };
@@ -78,9 +81,9 @@ static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
         "(metrics.csv), checkpoints, and in the end model.safetensors. Ctrl-C saves a checkpoint; --resume "
         "goes\n"
         "on from the last one, to the very bytes an uninterrupted run would have ended with. A resumed run\n"
-        "keeps its recipe, but for data.workers, data.prefetch, data.cache_mb, train.keep, train.log_every "
-        "and\n"
-        "train.checkpoint_every and, with a constant schedule, train.steps and train.epochs.\n"
+        "keeps its recipe, but for data.workers, data.prefetch, data.cache_mb, train.keep, train.log_every,\n"
+        "train.checkpoint_every, train.recompute and, with a constant schedule, train.steps and "
+        "train.epochs.\n"
         "\n"
         "Options of a recipe:\n%s",
         keys);
@@ -90,6 +93,7 @@ static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
             "(Global-MI), and between a clip and regions of its video (Local-MI).",
         .entries = entries,
         .examples =
+            "  maxgl-cl train --config config/kinetics.cfg --data K400/list.csv --memory-limit 6000\n"
             "  maxgl-cl train --config config/demo.cfg --out runs/demo\n"
             "  maxgl-cl train --config config/ucf101.cfg --data UCF101/list.csv --device gpu\n"
             "  maxgl-cl train -c config/demo.cfg -o runs/jsd -s objective.estimator=jsd -s train.steps=3000\n"
@@ -104,12 +108,18 @@ gboolean maxgl_cmd_train(int argc, char **argv, GError **error)
     g_auto(Arguments) arguments = {0};
     if (!parse(argc, argv, &arguments, error))
         return FALSE;
+    if (arguments.memory_limit < 0)
+        return maxgl_command_usage(error, "--memory-limit=%d is out of range; allowed: 1 …",
+                                   arguments.memory_limit);
     g_autofree char *out = arguments.out ? g_strdup(arguments.out) : default_out(arguments.config);
     g_autoptr(MaxglRecipe) recipe = read_recipe(&arguments, out, error);
     if (!recipe)
         return FALSE;
-    const MaxglTrainOptions options = {
-        .recipe = recipe, .device = maxgl_command_device(), .out = out, .resume = arguments.resume};
+    const MaxglTrainOptions options = {.recipe = recipe,
+                                       .device = maxgl_command_device(),
+                                       .memory_limit = (guint64)arguments.memory_limit << 20,
+                                       .out = out,
+                                       .resume = arguments.resume};
     maxgl_interrupt_install();
     return maxgl_train(&options, error);
 }

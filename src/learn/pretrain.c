@@ -23,6 +23,14 @@ static void declare(const MaxglRecipe *recipe, const MaxglResnet *resnet, MaxglP
     maxgl_objective_declare(&options, resnet, parameters);
 }
 
+static guint64 predict_bytes(const MaxglRecipe *recipe, MaxglContext *context, MaxglNetwork *network,
+                             GError **error)
+{
+    MaxglObjectiveOptions options;
+    maxgl_recipe_objective(recipe, &options);
+    return maxgl_objective_predict_bytes(context, &options, network, error);
+}
+
 static gpointer prepare(const MaxglRecipe *recipe, MaxglContext *context, MaxglNetwork *network,
                         MaxglParameters *parameters, GError **error)
 {
@@ -59,6 +67,7 @@ const MaxglTask maxgl_pretrain_task = {
     .clips_per_video = 2,
     .outputs = outputs,
     .declare = declare,
+    .predict_bytes = predict_bytes,
     .prepare = prepare,
     .sequence = sequence,
     .read = read_values,

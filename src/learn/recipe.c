@@ -1,5 +1,7 @@
 #include "learn/recipe.h"
 
+#include "learn/task.h"
+
 #include <math.h>
 #include <maxgl/error.h>
 #include <string.h>
@@ -147,6 +149,12 @@ static const MaxglOption options[] = {
             "takes less "
             "memory and more time; the results are the same",
      .source = "Chen et al., \"Training Deep Nets with Sublinear Memory Cost\", 2016"},
+    {"train.micro_batch", MAXGL_OPTION_INT, AT(train.micro_batch), "0", 0, 8192, .unit = "clips",
+     .doc = "that go through the network at once, a divisor of a step's clips; 0: all, or as many as memory "
+            "allows. The loss is that of the whole batch and gradients are sums; only batch norm sees the "
+            "statistics of fewer clips. Takes a third more time",
+     .source =
+         "Gao et al., \"Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup\", 2021"},
     {"train.checkpoint_every", MAXGL_OPTION_INT, AT(train.checkpoint_every), "500", 0, G_MAXINT,
      .unit = "steps", .doc = "from one checkpoint to the next; 0: at the end and at Ctrl-C only"},
     {"train.keep", MAXGL_OPTION_INT, AT(train.keep), "2", 1, 1000000, .doc = "checkpoints kept"},
@@ -239,6 +247,11 @@ static gboolean validate_ranges(const MaxglRecipe *r, GError **error)
                       width, height, r->clip.size);
     if (r->data.path[0] == '\0')
         return refuse(error, "data.path: is empty; name a folder, a list, a video, or synth:");
+    const int clips = r->train.batch * maxgl_task_of(r)->clips_per_video;
+    if (r->train.micro_batch > 0 && clips % r->train.micro_batch != 0)
+        return refuse(error,
+                      "train.micro_batch: %d does not divide the %d clips of a step (train.batch = %d)",
+                      r->train.micro_batch, clips, r->train.batch);
     if (r->train.steps > 0 && r->train.warmup >= r->train.steps)
         return refuse(error, "train.warmup: %d steps are not fewer than train.steps = %d", r->train.warmup,
                       r->train.steps);

@@ -50,7 +50,7 @@ typedef struct {
     } objective;
     struct {
         MaxglTaskKind task;
-        int epochs, steps, batch, warmup, seed, keep, checkpoint_every, log_every;
+        int epochs, steps, batch, micro_batch, warmup, seed, keep, checkpoint_every, log_every;
         MaxglOptimizerKind optimizer;
         MaxglSchedule schedule;
         MaxglAlgorithms algorithms;

@@ -20,6 +20,10 @@ typedef struct {
     const char **(*outputs)(const MaxglRecipe *recipe);
     /** Declares the parameters of the loss beside the network's. */
     void (*declare)(const MaxglRecipe *recipe, const MaxglResnet *resnet, MaxglParameters *parameters);
+    /** Bytes of the device that the loss takes on @network, of which nothing need be allocated; 0 with @error
+     * set. */
+    guint64 (*predict_bytes)(const MaxglRecipe *recipe, MaxglContext *context, MaxglNetwork *network,
+                             GError **error);
     /** The loss on a training network; what @free frees. */
     gpointer (*prepare)(const MaxglRecipe *recipe, MaxglContext *context, MaxglNetwork *network,
                         MaxglParameters *parameters, GError **error);

@@ -94,13 +94,24 @@ static gboolean plan_length(Session *s, GError **error)
     return TRUE;
 }
 
-static gboolean open_device(Session *s, const char *device, GError **error)
+/* How many clips go through the network at once is part of what a run is compared by. */
+static gboolean open_device(Session *s, const MaxglTrainOptions *options, GError **error)
 {
-    s->context = maxgl_context_open(device, error);
+    s->context = maxgl_context_open(options->device, error);
     if (!s->context)
         return FALSE;
+    const guint64 memory = s->context->info->global_memory;
+    const guint64 limit = options->memory_limit > 0 ? MIN(options->memory_limit, memory) : memory;
+    return maxgl_trainer_fit(s->context, options->recipe, s->task, limit, error);
+}
+
+static gboolean make_trainer(Session *s, GError **error)
+{
     g_message("%s @ %g on %s (%s)", s->recipe->network.name, s->recipe->network.width, s->context->info->name,
               s->context->reason);
+    if (s->recipe->train.micro_batch > 0)
+        g_message("%d of the %d clips of a step at once (train.micro_batch)", s->recipe->train.micro_batch,
+                  s->recipe->train.batch * s->task->clips_per_video);
     s->trainer = maxgl_trainer_new(s->context, s->recipe, s->task, error);
     if (!s->trainer)
         return FALSE;
@@ -322,11 +333,10 @@ gboolean maxgl_train(const MaxglTrainOptions *options, GError **error)
 {
     g_auto(Session) s = {.recipe = options->recipe, .task = maxgl_task_of(options->recipe)};
     GError *reason = NULL;
-    if (!maxgl_recipe_validate(s.recipe, error) ||
+    if (!maxgl_recipe_validate(s.recipe, error) || !open_device(&s, options, error) ||
         !(s.run = maxgl_run_open(options->out, s.recipe, options->resume, error)) || !open_data(&s, error) ||
-        !plan_length(&s, error) || !open_device(&s, options->device, error) ||
-        (options->resume && !restore(&s, error)) || !open_loader(&s, error) ||
-        !begin_run(&s, options->out, error))
+        !plan_length(&s, error) || !make_trainer(&s, error) || (options->resume && !restore(&s, error)) ||
+        !open_loader(&s, error) || !begin_run(&s, options->out, error))
         return FALSE;
     if (run_steps(&s, &reason))
         return TRUE;

@@ -6,10 +6,11 @@
 
 /** What to train. Borrowed. */
 typedef struct {
-    const MaxglRecipe *recipe;
-    const char *device; /**< as maxgl_device_choose() */
-    const char *out;    /**< the run's folder, see run.h */
-    gboolean resume;    /**< continue the run that is there */
+    MaxglRecipe *recipe;  /**< its train.micro_batch is set where it is 0 and memory demands it */
+    const char *device;   /**< as maxgl_device_choose() */
+    guint64 memory_limit; /**< bytes of the device; 0: all it has */
+    const char *out;      /**< the run's folder, see run.h */
+    gboolean resume;      /**< continue the run that is there */
 } MaxglTrainOptions;
 
 /**

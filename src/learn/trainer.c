@@ -1,5 +1,6 @@
 #include "learn/trainer.h"
 
+#include "net/network_memory.h"
 #include "ops/clip_prepare.h"
 
 #include <math.h>
@@ -31,15 +32,27 @@ static gboolean make_parameters(MaxglTrainer *t, GError **error)
            maxgl_parameters_initialise(t->parameters, (guint64)t->recipe->train.seed, error);
 }
 
+static int clips_of(const MaxglRecipe *recipe, const MaxglTask *task)
+{
+    return recipe->train.batch * task->clips_per_video;
+}
+
+static MaxglNetworkOptions network_options(const MaxglRecipe *recipe, const MaxglTask *task,
+                                           const char *const *outputs)
+{
+    return (MaxglNetworkOptions){.mode = MAXGL_NETWORK_TRAINING,
+                                 .batch = clips_of(recipe, task),
+                                 .outputs = outputs,
+                                 .seed = (guint64)recipe->train.seed,
+                                 .recompute = recipe->train.recompute,
+                                 .at_once = recipe->train.micro_batch,
+                                 .exact = recipe->train.algorithms == MAXGL_ALGORITHMS_EXACT};
+}
+
 static gboolean make_network(MaxglTrainer *t, GError **error)
 {
     g_autofree const char **outputs = t->task->outputs(t->recipe);
-    const MaxglNetworkOptions options = {.mode = MAXGL_NETWORK_TRAINING,
-                                         .batch = t->recipe->train.batch * t->task->clips_per_video,
-                                         .outputs = outputs,
-                                         .seed = (guint64)t->recipe->train.seed,
-                                         .recompute = t->recipe->train.recompute,
-                                         .exact = t->recipe->train.algorithms == MAXGL_ALGORITHMS_EXACT};
+    const MaxglNetworkOptions options = network_options(t->recipe, t->task, outputs);
     t->network = maxgl_network_new(t->context, t->resnet, &options, t->parameters, error);
     if (t->network)
         t->loss = t->task->prepare(t->recipe, t->context, t->network, t->parameters, error);
@@ -90,16 +103,21 @@ static gboolean make_optimizer_buffers(MaxglTrainer *t, GError **error)
     return t->norm_workspace != NULL;
 }
 
+static MaxglOptimizer optimizer_of(const MaxglRecipe *recipe)
+{
+    return (MaxglOptimizer){.kind = recipe->train.optimizer,
+                            .momentum = (float)recipe->train.momentum,
+                            .beta1 = 0.9,
+                            .beta2 = 0.999,
+                            .epsilon = 1e-8};
+}
+
 static gboolean make_update(MaxglTrainer *t, GError **error)
 {
     const gsize decayed = maxgl_parameters_decayed_floats(t->parameters);
     const gsize learnt = maxgl_parameters_learnt_floats(t->parameters);
     const double decay = t->recipe->train.weight_decay;
-    t->optimizer = (MaxglOptimizer){.kind = t->recipe->train.optimizer,
-                                    .momentum = (float)t->recipe->train.momentum,
-                                    .beta1 = 0.9,
-                                    .beta2 = 0.999,
-                                    .epsilon = 1e-8};
+    t->optimizer = optimizer_of(t->recipe);
     t->update = maxgl_sequence_new(t->context);
     return make_optimizer_buffers(t, error) &&
            (!t->buffers.clip ||
@@ -108,6 +126,78 @@ static gboolean make_update(MaxglTrainer *t, GError **error)
            maxgl_optimizer_update(t->update, &t->optimizer, &t->buffers, 0, decayed, decay, error) &&
            (learnt == decayed || maxgl_optimizer_update(t->update, &t->optimizer, &t->buffers, decayed,
                                                         learnt - decayed, 0, error));
+}
+
+guint64 maxgl_trainer_predict_bytes(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,
+                                    GError **error)
+{
+    g_autofree const char **outputs = task->outputs(recipe);
+    const MaxglNetworkOptions options = network_options(recipe, task, outputs);
+    const MaxglOptimizer optimizer = optimizer_of(recipe);
+    g_autoptr(MaxglResnet) resnet = maxgl_recipe_resnet(recipe, error);
+    g_autoptr(MaxglNetwork) network = resnet ? maxgl_network_planned(context, resnet, &options, error) : NULL;
+    const guint64 loss = network ? task->predict_bytes(recipe, context, network, error) : 0;
+    if (loss == 0)
+        return 0;
+    g_autoptr(MaxglParameters) parameters = maxgl_parameters_new(context);
+    maxgl_resnet_declare(resnet, parameters);
+    task->declare(recipe, resnet, parameters);
+    maxgl_parameters_place(parameters);
+    const guint64 learnt = maxgl_parameters_learnt_floats(parameters),
+                  statistics = maxgl_parameters_statistics_floats(parameters),
+                  copies = 2 + (guint64)maxgl_optimizer_states(&optimizer);
+    return maxgl_network_bytes(network) + loss + (learnt * copies + statistics) * sizeof(float);
+}
+
+/* The same, and G_MAXUINT64 where one piece would exceed the largest allocation; 0 on other errors. */
+static guint64 need_of(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,
+                       GError **error)
+{
+    GError *reason = NULL;
+    const guint64 bytes = maxgl_trainer_predict_bytes(context, recipe, task, &reason);
+    if (!reason)
+        return bytes;
+    if (!g_error_matches(reason, MAXGL_ERROR, MAXGL_ERROR_LIMIT)) {
+        g_propagate_error(error, reason);
+        return 0;
+    }
+    g_error_free(reason);
+    return G_MAXUINT64;
+}
+
+static gboolean too_large(const MaxglRecipe *recipe, int clips, guint64 least, guint64 limit, GError **error)
+{
+    g_autofree char *need = least == G_MAXUINT64
+                                ? g_strdup("exceed the device's largest allocation")
+                                : g_strdup_printf("need %.1f MiB", (double)least / (1 << 20));
+    g_set_error(
+        error, MAXGL_ERROR, MAXGL_ERROR_LIMIT,
+        "train.batch: of the %d clips of a step even two at once %s, and %.1f MiB are allowed: use fewer or "
+        "smaller clips%s, or a smaller network",
+        clips, need, (double)limit / (1 << 20),
+        recipe->train.recompute == MAXGL_RECOMPUTE_NONE ? ", train.recompute=blocks" : "");
+    return FALSE;
+}
+
+gboolean maxgl_trainer_fit(MaxglContext *context, MaxglRecipe *recipe, const MaxglTask *task, guint64 limit,
+                           GError **error)
+{
+    const int clips = clips_of(recipe, task);
+    guint64 need = 0;
+    if (recipe->train.micro_batch > 0)
+        return TRUE;
+    for (int parts = 1; parts <= clips / 2; parts++) {
+        if (clips % parts != 0)
+            continue;
+        recipe->train.micro_batch = parts == 1 ? 0 : clips / parts;
+        need = need_of(context, recipe, task, error);
+        if (need == 0)
+            return FALSE;
+        if (need <= limit)
+            return TRUE;
+    }
+    recipe->train.micro_batch = 0;
+    return too_large(recipe, clips, need, limit, error);
 }
 
 MaxglTrainer *maxgl_trainer_new(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,

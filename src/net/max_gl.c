@@ -185,22 +185,32 @@ static gboolean build(MaxglObjective *o, MaxglHeadBuilder *b, GError **error)
     return ok;
 }
 
-static gboolean prepare(MaxglObjective *o, GError **error)
+/* Numbers of blocks in the order in which they are planned. */
+enum { VALUES_BLOCK, FIRST_BLOCK };
+
+/* Returns: the block of the workspace, the last one. */
+static gboolean plan(MaxglObjective *o, guint *workspace, GError **error)
 {
-    MaxglContext *context = o->context;
-    MaxglHeadBuilder builder = {.context = context, .parameters = o->parameters, .plan = o->plan};
-    const guint values = maxgl_memory_plan_add(o->plan, TERMS * sizeof(float), 0, TERMS, "estimates");
+    MaxglHeadBuilder builder = {.context = o->context, .parameters = o->parameters, .plan = o->plan};
+    maxgl_memory_plan_add(o->plan, TERMS * sizeof(float), 0, TERMS, "estimates");
     if (!build(o, &builder, error))
         return FALSE;
-    const guint workspace =
-        maxgl_memory_plan_add(o->plan, builder.workspace_bytes, 0, TERMS, "the heads' workspace");
-    if (!maxgl_memory_plan_solve(o->plan, error) ||
-        !maxgl_memory_plan_allocate(o->plan, context, "the Max-GL heads", error))
+    *workspace = maxgl_memory_plan_add(o->plan, builder.workspace_bytes, 0, TERMS, "the heads' workspace");
+    return maxgl_memory_plan_solve(o->plan, error);
+}
+
+static gboolean prepare(MaxglObjective *o, guint workspace, GError **error)
+{
+    if (!maxgl_memory_plan_allocate(o->plan, o->context, "the Max-GL heads", error))
         return FALSE;
-    o->values = maxgl_memory_plan_window(o->plan, values);
-    builder.workspace = maxgl_memory_plan_window(o->plan, workspace);
-    builder.sequence = o->sequence;
-    builder.next_block = values + 1;
+    o->values = maxgl_memory_plan_window(o->plan, VALUES_BLOCK);
+    o->sequence = maxgl_sequence_new(o->context);
+    MaxglHeadBuilder builder = {.context = o->context,
+                                .parameters = o->parameters,
+                                .plan = o->plan,
+                                .sequence = o->sequence,
+                                .workspace = maxgl_memory_plan_window(o->plan, workspace),
+                                .next_block = FIRST_BLOCK};
     return build(o, &builder, error);
 }
 
@@ -220,8 +230,9 @@ static gboolean check_network(const MaxglObjectiveOptions *options, const MaxglN
     return FALSE;
 }
 
-MaxglObjective *maxgl_objective_new(MaxglContext *context, const MaxglObjectiveOptions *options,
-                                    MaxglNetwork *network, MaxglParameters *parameters, GError **error)
+static MaxglObjective *planned(MaxglContext *context, const MaxglObjectiveOptions *options,
+                               MaxglNetwork *network, MaxglParameters *parameters, guint *workspace,
+                               GError **error)
 {
     if (!check_network(options, network, error))
         return NULL;
@@ -231,8 +242,23 @@ MaxglObjective *maxgl_objective_new(MaxglContext *context, const MaxglObjectiveO
     o->network = network;
     o->parameters = parameters;
     o->plan = maxgl_memory_plan_new(context->info->base_align, context->info->max_allocation);
-    o->sequence = maxgl_sequence_new(context);
-    return prepare(o, error) ? g_steal_pointer(&o) : NULL;
+    return plan(o, workspace, error) ? g_steal_pointer(&o) : NULL;
+}
+
+MaxglObjective *maxgl_objective_new(MaxglContext *context, const MaxglObjectiveOptions *options,
+                                    MaxglNetwork *network, MaxglParameters *parameters, GError **error)
+{
+    guint workspace;
+    g_autoptr(MaxglObjective) o = planned(context, options, network, parameters, &workspace, error);
+    return o && prepare(o, workspace, error) ? g_steal_pointer(&o) : NULL;
+}
+
+guint64 maxgl_objective_predict_bytes(MaxglContext *context, const MaxglObjectiveOptions *options,
+                                      MaxglNetwork *network, GError **error)
+{
+    guint workspace;
+    g_autoptr(MaxglObjective) o = planned(context, options, network, NULL, &workspace, error);
+    return o ? maxgl_objective_bytes(o) : 0;
 }
 
 void maxgl_objective_free(MaxglObjective *o)

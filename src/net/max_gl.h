@@ -81,6 +81,11 @@ typedef struct {
 /** Reads them and waits. */
 gboolean maxgl_objective_read(const MaxglObjective *objective, MaxglObjectiveValues *values, GError **error);
 
+/** Bytes that heads on @network would hold, which may be one of maxgl_network_planned(); 0 with @error set as
+ * maxgl_objective_new() would. */
+guint64 maxgl_objective_predict_bytes(MaxglContext *context, const MaxglObjectiveOptions *options,
+                                      MaxglNetwork *network, GError **error);
+
 /** Bytes on the device that the heads hold (parameters not included). */
 guint64 maxgl_objective_bytes(const MaxglObjective *objective);
 

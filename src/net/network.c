@@ -1,6 +1,19 @@
+#include "net/network_memory.h"
 #include "net/network_private.h"
 
 #include <maxgl/error.h>
+
+/* Shapes of tensors as the caller sees them: of the whole batch. */
+static void describe(MaxglNetwork *n)
+{
+    n->value_tensors = g_new0(MaxglTensor, n->resnet->n_tensors);
+    n->gradient_tensors = g_new0(MaxglTensor, n->resnet->n_tensors);
+    for (int i = 0; i < n->resnet->n_tensors; i++) {
+        MaxglShape shape = maxgl_network_shape(n, i);
+        shape.n = n->batch;
+        n->value_tensors[i].shape = n->gradient_tensors[i].shape = shape;
+    }
+}
 
 MaxglNetwork *maxgl_network_planned(MaxglContext *context, const MaxglResnet *resnet,
                                     const MaxglNetworkOptions *options, GError **error)
@@ -28,15 +41,15 @@ MaxglNetwork *maxgl_network_planned(MaxglContext *context, const MaxglResnet *re
     n->exact = options->exact;
     n->recompute = options->recompute;
     n->resnet = maxgl_resnet_new(&resnet->spec, error);
-    return n->resnet && maxgl_network_plan(n, options->outputs, error) ? g_steal_pointer(&n) : NULL;
+    if (!n->resnet || !maxgl_network_plan(n, options->outputs, error))
+        return NULL;
+    describe(n);
+    return g_steal_pointer(&n);
 }
 
-/* A tensor as the caller sees it: of the whole batch. */
-static MaxglTensor seen_tensor(const MaxglNetwork *n, int tensor, int block)
+static cl_mem window(const MaxglNetwork *n, int block)
 {
-    MaxglShape shape = maxgl_network_shape(n, tensor);
-    shape.n = n->batch;
-    return (MaxglTensor){shape, block == NO_BLOCK ? NULL : maxgl_memory_plan_window(n->plan, (guint)block)};
+    return block == NO_BLOCK ? NULL : maxgl_memory_plan_window(n->plan, (guint)block);
 }
 
 static gboolean allocate(MaxglNetwork *n, GError **error)
@@ -48,12 +61,9 @@ static gboolean allocate(MaxglNetwork *n, GError **error)
     if (!maxgl_memory_plan_allocate(n->plan, n->context, what, error) ||
         !maxgl_memory_plan_allocate(n->weights_plan, n->context, what, error))
         return FALSE;
-    n->value_tensors = g_new0(MaxglTensor, n->resnet->n_tensors);
-    n->gradient_tensors = g_new0(MaxglTensor, n->resnet->n_tensors);
-    const gboolean whole = n->parts > 1;
     for (int i = 0; i < n->resnet->n_tensors; i++) {
-        n->value_tensors[i] = seen_tensor(n, i, whole ? n->whole_values[i] : n->values[i]);
-        n->gradient_tensors[i] = seen_tensor(n, i, whole ? n->whole_gradients[i] : n->gradients[i]);
+        n->value_tensors[i].buffer = window(n, n->parts > 1 ? n->whole_values[i] : n->values[i]);
+        n->gradient_tensors[i].buffer = window(n, n->parts > 1 ? n->whole_gradients[i] : n->gradients[i]);
     }
     return TRUE;
 }

@@ -4,6 +4,11 @@
 
 #include "net/network.h"
 
+/** A network of which nothing is allocated: outputs and their gradients have shapes and no buffers, there are
+ * no passes, and maxgl_network_bytes() tells what it would take. Errors: as maxgl_network_new(). */
+MaxglNetwork *maxgl_network_planned(MaxglContext *context, const MaxglResnet *resnet,
+                                    const MaxglNetworkOptions *options, GError **error);
+
 /** Bytes of the device. */
 typedef struct {
     guint64 parameters; /**< learnt numbers and running statistics */

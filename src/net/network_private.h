@@ -68,10 +68,6 @@ struct MaxglNetwork {
     MaxglSequence *forward, *backward;
 };
 
-/** A network that has been planned, with nothing allocated and no passes. Errors: as maxgl_network_new(). */
-MaxglNetwork *maxgl_network_planned(MaxglContext *context, const MaxglResnet *resnet,
-                                    const MaxglNetworkOptions *options, GError **error);
-
 /** Shape of a tensor for what goes through the network at once. */
 MaxglShape maxgl_network_shape(const MaxglNetwork *network, int tensor);
 

@@ -41,6 +41,30 @@ static void test_run_folder(void **state)
     cli_assert_contains(finished->err, "resuming after step 12 of 12");
 }
 
+/* As many clips at once as memory allows; a resumed run goes on with as many. */
+static void test_memory_limit(void **state)
+{
+    g_autoptr(CliRun) none = cli_expect(1, "train", TINY, "-o", "small", "--memory-limit", "1", "-s",
+                                        "train.batch=13", "-s", "clip.size=64", NULL);
+    cli_assert_contains(none->err, "train.batch: of the 26 clips of a step even two at once need ");
+    cli_assert_contains(none->err, " MiB, and 1.0 MiB are allowed");
+    assert_false(cli_exists("small"));
+    g_autoptr(CliRun) wrong = cli_expect(2, "train", TINY, "-o", "small", "--memory-limit=-1", NULL);
+    cli_assert_contains(wrong->err, "--memory-limit=-1 is out of range");
+
+    g_autoptr(CliRun) run = cli_expect(0, "train", TINY, "-o", "parts", "-s", "train.micro_batch=4", "-s",
+                                       "train.steps=2", "-s", "train.schedule=constant", NULL);
+    cli_assert_contains(run->err, "4 of the 8 clips of a step at once (train.micro_batch)");
+    g_autofree char *recipe = cli_read("parts/recipe.cfg");
+    cli_assert_contains(recipe, "micro_batch = 4;");
+    g_autoptr(CliRun) more =
+        cli_expect(0, "train", "-o", "parts", "--resume", "-s", "train.steps=4", "--memory-limit", "1", NULL);
+    cli_assert_contains(more->err, "4 of the 8 clips of a step at once");
+    g_autoptr(CliRun) whole =
+        cli_expect(2, "train", "-o", "parts", "--resume", "-s", "train.micro_batch=0", NULL);
+    cli_assert_contains(whole->err, "train.micro_batch: 4 → 0");
+}
+
 /* Trains with a recipe file of @text; expects a usage error with @part, and that nothing was begun. */
 static void assert_refused(const char *text, const char *part)
 {
@@ -120,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_run_folder),
+        TEST(test_memory_limit),
         TEST(test_wrong_recipes),
         TEST(test_existing_runs),
         TEST(test_a_constant_schedule_can_go_on),

@@ -104,6 +104,10 @@ static void test_what_only_several_options_can_be_wrong_about(void **state)
     assert_problem(SETS("clip.resize_width=171"), "give both");
     assert_problem(SETS("clip.resize_width=100", "clip.resize_height=128"), "smaller than clip.size = 112");
     assert_problem(SETS("data.path="), "data.path");
+    assert_problem(SETS("train.batch=6", "train.micro_batch=5"),
+                   "train.micro_batch: 5 does not divide the 12 clips");
+    g_autofree char *parts = problem_of(SETS("train.batch=6", "train.micro_batch=4"));
+    assert_null(parts);
     assert_problem(SETS("train.steps=10", "train.warmup=10"), "train.warmup");
     assert_problem(SETS("objective.global_weight=0", "objective.local_weight=0"), "both terms have weight 0");
     /* layer3 of a hara network has 2×7×7 positions for clips of 16×112×112. */

@@ -116,6 +116,69 @@ static void test_every_optimizer_learns(void **state)
     assert_learns(*state, "train.optimizer=adamw");
 }
 
+static void test_parts_of_a_batch_learn(void **state)
+{
+    assert_learns(*state, "train.micro_batch=4");
+}
+
+/* Large enough for activations to count. */
+static MaxglRecipe *larger_recipe(const char *extra)
+{
+    const char *const sets[] = {"clip.size=40", "clip.frames=8", "train.batch=12", extra, NULL};
+    MaxglRecipe *recipe = maxgl_recipe_new();
+    assert_true(maxgl_options_load(&maxgl_recipe_table, recipe, NULL, tiny, NULL));
+    assert_true(maxgl_options_load(&maxgl_recipe_table, recipe, NULL, sets, NULL));
+    return recipe;
+}
+
+static void test_memory_is_known_before(void **state)
+{
+    static const char *const extras[] = {"train.optimizer=adam", "train.micro_batch=8",
+                                         "train.recompute=blocks", "objective.discriminator=dot"};
+    MaxglContext *context = *state;
+    for (guint i = 0; i < G_N_ELEMENTS(extras); i++) {
+        g_autoptr(MaxglRecipe) recipe = larger_recipe(extras[i]);
+        const MaxglTask *task = maxgl_task_of(recipe);
+        g_autoptr(GError) error = NULL;
+        const double need = (double)maxgl_trainer_predict_bytes(context, recipe, task, &error);
+        const guint64 before = context->allocated;
+        assert_null(error);
+        g_autoptr(MaxglTrainer) trainer = maxgl_trainer_new(context, recipe, task, &error);
+        assert_non_null(trainer);
+        const double taken = (double)(context->allocated - before);
+        if (!(need > 0.95 * taken && need <= taken))
+            fail_msg("%s: %.0f bytes predicted, %.0f taken", extras[i], need, taken);
+    }
+}
+
+static void test_batch_is_cut_to_fit(void **state)
+{
+    MaxglContext *context = *state;
+    g_autoptr(MaxglRecipe) recipe = larger_recipe(NULL);
+    const MaxglTask *task = maxgl_task_of(recipe);
+    g_autoptr(GError) error = NULL;
+    const guint64 all = maxgl_trainer_predict_bytes(context, recipe, task, NULL);
+    assert_true(maxgl_trainer_fit(context, recipe, task, all, &error));
+    assert_int_equal(recipe->train.micro_batch, 0);
+
+    assert_true(maxgl_trainer_fit(context, recipe, task, all - 1, &error));
+    assert_in_range(recipe->train.micro_batch, 2, 12);
+    assert_int_equal(24 % recipe->train.micro_batch, 0);
+    assert_true(maxgl_trainer_predict_bytes(context, recipe, task, NULL) < all);
+    assert_true(maxgl_recipe_validate(recipe, &error));
+
+    /* What was chosen already stays. */
+    recipe->train.micro_batch = 3;
+    assert_true(maxgl_trainer_fit(context, recipe, task, 1, &error));
+    assert_int_equal(recipe->train.micro_batch, 3);
+
+    recipe->train.micro_batch = 0;
+    assert_false(maxgl_trainer_fit(context, recipe, task, 100000, &error));
+    assert_true(g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT));
+    assert_non_null(strstr(error->message, "of the 24 clips of a step even two at once need "));
+    assert_int_equal(recipe->train.micro_batch, 0);
+}
+
 static void test_clipping_bounds_a_step(void **state)
 {
     /* With plain SGD a step is lr·gradient: its norm is lr·clip_norm at most. */
@@ -235,9 +298,10 @@ static void test_foreign_checkpoints_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_optimizer_learns),          cmocka_unit_test(test_clipping_bounds_a_step),
-        cmocka_unit_test(test_checkpoints_hold_everything),     cmocka_unit_test(test_checkpoints_are_models),
-        cmocka_unit_test(test_foreign_checkpoints_are_refused),
+        cmocka_unit_test(test_parts_of_a_batch_learn), cmocka_unit_test(test_memory_is_known_before),
+        cmocka_unit_test(test_batch_is_cut_to_fit),    cmocka_unit_test(test_every_optimizer_learns),
+        cmocka_unit_test(test_clipping_bounds_a_step), cmocka_unit_test(test_checkpoints_hold_everything),
+        cmocka_unit_test(test_checkpoints_are_models), cmocka_unit_test(test_foreign_checkpoints_are_refused),
     };
     return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
 }
