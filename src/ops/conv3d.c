@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const MaxglConv3dAlgorithm *const algorithms[] = {&maxgl_conv3d_winograd, &maxgl_conv3d_gemm,
-                                                         &maxgl_conv3d_direct, NULL};
+                                                         &maxgl_conv3d_direct, &maxgl_conv3d_dot, NULL};
 
 MaxglShape maxgl_conv3d_output(const MaxglConv3d *conv)
 {
@@ -109,8 +109,8 @@ MaxglConv3dPhase maxgl_conv3d_phase(int size, int kernel, int stride, int pad, i
     return p;
 }
 
-/* The tuning database names an algorithm for the pass, or one for all; whatever does not support the case
- * gives way to the next in the list that does. The last one supports everything. */
+/* The tuning database names an algorithm for the pass, or one for all. Where that does not support the case or
+ * is not worthwhile, the last of the list that does and is takes its place; direct always does. */
 static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv3d *conv,
                                           MaxglConv3dPass pass)
 {
@@ -120,9 +120,10 @@ static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv
     const char *name = maxgl_tuning_string(context->tuning, "conv3d", shape, pass_names[pass], any);
     const MaxglConv3dAlgorithm *other = NULL;
     for (const MaxglConv3dAlgorithm *const *a = algorithms; *a; a++) {
-        if (!(*a)->supports(conv, pass, context->info) || (conv->exact && (*a)->rounds_more))
+        if (!(*a)->supports(conv, pass, context->info) || (conv->exact && (*a)->rounds_more) ||
+            ((*a)->worthwhile && !(*a)->worthwhile(context, conv, pass)))
             continue;
-        if (g_str_equal((*a)->name, name) && (!(*a)->worthwhile || (*a)->worthwhile(context, conv, pass)))
+        if (g_str_equal((*a)->name, name))
             return *a;
         other = *a;
     }

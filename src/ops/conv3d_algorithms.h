@@ -30,6 +30,7 @@ typedef struct {
 } MaxglConv3dAlgorithm;
 
 extern const MaxglConv3dAlgorithm maxgl_conv3d_direct;
+extern const MaxglConv3dAlgorithm maxgl_conv3d_dot;
 extern const MaxglConv3dAlgorithm maxgl_conv3d_winograd;
 
 /** "k3x3x3 s1x1x1 c64 k64 o16x56x56": what a tuning entry's shape pattern is matched with; caller frees. */
