@@ -322,7 +322,7 @@ static void append_head(GString *html, const MaxglComparison *c, const MaxglComp
                    by(work, i) % COLOURS, who_did(c, work, i)->label);
     g_string_append(html, layers ? "</tr>\n<tr><th></th><th>pass</th>" : "</tr>\n<tr><th></th>");
     for (guint i = 0; i < work->by->len; i++) {
-        for (guint t = 0; t < n; t++)
+        for (guint t = 0; titles[t]; t++)
             maxgl_html(html, "<th class=\"r\">%s</th>", titles[t]);
         if (i > 0)
             g_string_append(html, "<th class=\"r\">× as fast</th>");

@@ -136,7 +136,10 @@ static void add_row(MaxglTable *table, const MaxglBenchRow *row, guint line, con
     }
     maxgl_table_addf(table, "%.2f", row->bytes * 1e-6);
     add_percent(table, row->bytes / t->median / roof->copy_bytes);
-    maxgl_table_addf(table, row->samples ? "%.1e" : "", row->error);
+    if (row->samples > 0)
+        maxgl_table_addf(table, "%.1e", row->error);
+    else
+        maxgl_table_add(table, "");
 }
 
 static void print_rows(const char *title, const GPtrArray *rows, const MaxglRoof *roof)
