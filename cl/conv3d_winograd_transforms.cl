@@ -5,7 +5,7 @@
 // Spatial tiles (n, th, tw) are numbered through the batch; launches work on chunks of them, in groups of so many that what a
 // group's transform writes stays in the innermost cache:
 //    V[in_t][in_blocks][chunk_tiles / group][36][group][BI]     transformed input, 6×6 pixels a tile
-//    U[36][out_blocks][taps_t][in_blocks][BI][BO]               transformed weights
+//    U[36][u_blocks][taps_t][in_blocks][BI][BO]                 transformed weights of so many output blocks
 //    M[out_t][out_blocks][chunk_tiles / group][36][group][BO]   transformed gradient of the output, 4×4 pixels a tile
 //
 // -D BI, BO   blocks of input and output
@@ -38,14 +38,15 @@
         o[5] = d3;                                                                                                             \
     }
 
-// One (output block, input block, tap in time).
+// One (output block, input block), all taps in time.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv3d_winograd_weights(__global const float *restrict weights, __global float *restrict u, int in_blocks, int out_blocks, int taps_t)
+conv3d_winograd_weights(__global const float *restrict weights, __global float *restrict u, int in_blocks, int u_blocks, int first_block,
+                        int taps_t)
 {
     const int kb = get_global_id(0), cb = get_global_id(1);
-    const size_t frequency = (size_t)out_blocks * taps_t * in_blocks * BI * BO;
+    const size_t frequency = (size_t)u_blocks * taps_t * in_blocks * BI * BO;
     for (int kt = 0; kt < taps_t; kt++) {
-        __global const float *g = weights + (((size_t)kb * in_blocks + cb) * taps_t + kt) * 9 * BI * BO;
+        __global const float *g = weights + (((size_t)(first_block + kb) * in_blocks + cb) * taps_t + kt) * 9 * BI * BO;
         __global float *to = u + (((size_t)kb * taps_t + kt) * in_blocks + cb) * BI * BO;
         for (int c = 0; c < BI; c++) {
             floatv x[6][3];

@@ -22,6 +22,7 @@ typedef struct {
     int taps;                      /* backward weights: taps in time of a work-item */
     int chunk_tiles, n_chunks;     /* spatial tiles a launch pair, a multiple of rw */
     int slots;                     /* not 0: the fused kernel, by so many work-items */
+    int u_blocks;                  /* output blocks whose weights are transformed at once, a multiple of ku */
     gsize u_floats, v_floats, m_floats;
 } Plan;
 
@@ -98,6 +99,13 @@ static void choose_tile(MaxglContext *context, const char *shape, int out_blocks
         }
 }
 
+/* Of the transformed weights of @blocks output blocks. */
+static gsize u_floats(const MaxglConv3d *conv, int blocks)
+{
+    return (gsize)FREQUENCIES * blocks * conv->out_block * conv->kernel[0] *
+           maxgl_shape_blocks(&conv->input) * conv->input.block;
+}
+
 static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
 {
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
@@ -107,7 +115,8 @@ static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
 
     choose_tile(context, shape, out_blocks, G_MAXINT, &plan);
     plan.tb = MIN(tuned(context, shape, "frames", 4), out.t);
-    plan.u_floats = (gsize)FREQUENCIES * out_blocks * out.block * conv->kernel[0] * in_blocks * in.block;
+    plan.u_blocks = out_blocks;
+    plan.u_floats = u_floats(conv, out_blocks);
 
     /* What a work-item of the fused kernel transforms should stay in its core's cache. */
     const gsize frame_floats = (gsize)FREQUENCIES * in_blocks * in.block;
@@ -122,6 +131,12 @@ static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
     }
     cut_into_chunks(context, shape, frame_floats * in.t, &plan);
     plan.v_floats = frame_floats * in.t * plan.chunk_tiles;
+
+    /* Transformed weights that outgrow the cache are made, and used, some output blocks at a time. */
+    const gsize last_cache = (gsize)tuned(context, shape, "weights_kib", 8192) * 1024;
+    const int fit = (int)(last_cache / (u_floats(conv, plan.ku) * sizeof(float)));
+    plan.u_blocks = MIN(out_blocks, MAX(fit, 1) * plan.ku);
+    plan.u_floats = u_floats(conv, plan.u_blocks);
     return plan;
 }
 
@@ -186,21 +201,21 @@ static char *transform_options(const MaxglConv3d *conv)
     return g_strdup_printf("-DBI=%d -DBO=%d", conv->input.block, conv->out_block);
 }
 
-static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights, cl_mem u,
-                            GError **error)
+/* U of @blocks output blocks from @first on. */
+static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, int first, int blocks,
+                            cl_mem weights, cl_mem u, GError **error)
 {
-    const MaxglShape out = maxgl_conv3d_output(conv);
-    const int in_blocks = maxgl_shape_blocks(&conv->input), out_blocks = maxgl_shape_blocks(&out);
+    const int in_blocks = maxgl_shape_blocks(&conv->input);
     g_autofree char *options = transform_options(conv);
     const MaxglLaunch launch = {
         .file = "conv3d_winograd_transforms.cl",
         .kernel = "conv3d_winograd_weights",
         .options = options,
         .dims = 2,
-        .global = {(gsize)out_blocks, (gsize)in_blocks, 1},
+        .global = {(gsize)blocks, (gsize)in_blocks, 1},
         .local = {1, 1, 1},
     };
-    return maxgl_sequence_add(sequence, &launch, error, "mmiii", weights, u, in_blocks, out_blocks,
+    return maxgl_sequence_add(sequence, &launch, error, "mmiiii", weights, u, in_blocks, blocks, first,
                               conv->kernel[0]);
 }
 
@@ -263,28 +278,26 @@ static gboolean add_fused(MaxglSequence *sequence, const MaxglConv3d *conv, cons
                               conv->pad[1], conv->pad[2], plan->n_tiles);
 }
 
-static gboolean add_chunk(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan, int first,
-                          const char *options, cl_mem x, cl_mem u, cl_mem v, cl_mem y,
-                          const MaxglConv3dEpilogue *epilogue, gboolean accumulate, GError **error)
+/* The products of one chunk of tiles and @blocks output blocks from @first_block on. */
+static gboolean add_multiply(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan, int first,
+                             int first_block, int blocks, const char *options, cl_mem u, cl_mem v, cl_mem y,
+                             const MaxglConv3dEpilogue *epilogue, gboolean accumulate, GError **error)
 {
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out),
               tiles = tiles_of_chunk(plan, first);
-    const MaxglLaunch multiply = {
+    const MaxglLaunch launch = {
         .file = "conv3d_winograd.cl",
         .kernel = "conv3d_winograd_multiply",
         .options = options,
         .dims = 3,
-        .global = {(gsize)(tiles / plan->rw), (gsize)ceil_div(out.t, plan->tb),
-                   (gsize)(out_blocks / plan->ku)},
+        .global = {(gsize)(tiles / plan->rw), (gsize)ceil_div(out.t, plan->tb), (gsize)(blocks / plan->ku)},
         .local = {1, 1, 1},
     };
-    const int flags = flags_of(epilogue, accumulate);
-    return add_input(sequence, conv, plan, first, x, v, error) &&
-           maxgl_sequence_add(sequence, &multiply, error, "mmmmmiiiiiiiiiiiiii", v, u, y, epilogue->bias,
-                              epilogue->residual, flags, in_blocks, out_blocks, in.t, out.t, out.h, out.w,
-                              plan->tiles_h, plan->tiles_w, conv->kernel[0], conv->pad[0], first,
-                              plan->n_tiles, tiles);
+    return maxgl_sequence_add(sequence, &launch, error, "mmmmmiiiiiiiiiiiiiiii", v, u, y, epilogue->bias,
+                              epilogue->residual, flags_of(epilogue, accumulate), in_blocks, out_blocks,
+                              blocks, first_block, in.t, out.t, out.h, out.w, plan->tiles_h, plan->tiles_w,
+                              conv->kernel[0], conv->pad[0], first, plan->n_tiles, tiles);
 }
 
 static char *program_options(const MaxglConv3d *conv, const Plan *plan)
@@ -293,22 +306,46 @@ static char *program_options(const MaxglConv3d *conv, const Plan *plan)
                            plan->ku, plan->rw, plan->tb, plan->slots ? " -DFUSED" : "");
 }
 
-/* Everything but the weights: @u holds them transformed; V lies in the workspace at @offset. */
+/* Chunk by chunk of tiles, and in each by output blocks. @weights: to be transformed into @u; NULL where @u
+ * holds them all. */
+static gboolean add_chunks(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan,
+                           const char *options, cl_mem x, cl_mem weights, cl_mem u, cl_mem v, cl_mem y,
+                           const MaxglConv3dEpilogue *epilogue, gboolean accumulate, GError **error)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    const int out_blocks = maxgl_shape_blocks(&out), step = weights ? plan->u_blocks : out_blocks;
+    gboolean ok = TRUE;
+    for (int first = 0; ok && first < plan->n_tiles; first += plan->chunk_tiles) {
+        ok = add_input(sequence, conv, plan, first, x, v, error);
+        for (int block = 0; ok && block < out_blocks; block += step) {
+            const int blocks = MIN(step, out_blocks - block);
+            const gboolean there = !weights || (step == out_blocks && first > 0);
+            ok = (there || add_weights(sequence, conv, block, blocks, weights, u, error)) &&
+                 add_multiply(sequence, conv, plan, first, block, blocks, options, u, v, y, epilogue,
+                              accumulate, error);
+        }
+    }
+    return ok;
+}
+
+/* V lies in the workspace at @offset. @weights and @u as above. */
 static gboolean add_products(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan, cl_mem x,
-                             cl_mem u, cl_mem y, const MaxglConv3dEpilogue *epilogue, gboolean accumulate,
-                             cl_mem workspace, gsize offset, GError **error)
+                             cl_mem weights, cl_mem u, cl_mem y, const MaxglConv3dEpilogue *epilogue,
+                             gboolean accumulate, cl_mem workspace, gsize offset, GError **error)
 {
     MaxglContext *context = maxgl_sequence_context(sequence);
+    const MaxglShape out = maxgl_conv3d_output(conv);
     g_autofree char *options = program_options(conv, plan);
     cl_mem v = maxgl_buffer_window(context, workspace, offset, plan->v_floats * sizeof(float), error);
-    gboolean ok = v != NULL;
-    if (ok && plan->slots)
-        ok = add_fused(sequence, conv, plan, options, x, u, v, y, epilogue, accumulate, error);
-    for (int chunk = 0; ok && chunk < plan->n_chunks; chunk++)
-        ok = add_chunk(sequence, conv, plan, chunk * plan->chunk_tiles, options, x, u, v, y, epilogue,
-                       accumulate, error);
-    if (v)
-        clReleaseMemObject(v);
+    if (!v)
+        return FALSE;
+    gboolean ok = TRUE;
+    if (!plan->slots)
+        ok = add_chunks(sequence, conv, plan, options, x, weights, u, v, y, epilogue, accumulate, error);
+    else
+        ok = (!weights || add_weights(sequence, conv, 0, maxgl_shape_blocks(&out), weights, u, error)) &&
+             add_fused(sequence, conv, plan, options, x, u, v, y, epilogue, accumulate, error);
+    clReleaseMemObject(v);
     return ok;
 }
 
@@ -322,8 +359,7 @@ static gboolean add_pass(MaxglSequence *sequence, const MaxglConv3d *conv, cl_me
     cl_mem u = maxgl_buffer_window(context, workspace, 0, u_bytes, error);
     if (!u)
         return FALSE;
-    const gboolean ok = add_weights(sequence, conv, weights, u, error) &&
-                        add_products(sequence, conv, &plan, x, u, y, epilogue, accumulate, workspace,
+    const gboolean ok = add_products(sequence, conv, &plan, x, weights, u, y, epilogue, accumulate, workspace,
                                      aligned(context, u_bytes), error);
     clReleaseMemObject(u);
     return ok;
@@ -345,13 +381,16 @@ static gboolean worthwhile(MaxglContext *context, const MaxglConv3d *conv, Maxgl
 
 static gsize prepared_bytes(MaxglContext *context, const MaxglConv3d *conv)
 {
-    return make_plan(context, conv).u_floats * sizeof(float);
+    (void)context;
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    return u_floats(conv, maxgl_shape_blocks(&out)) * sizeof(float);
 }
 
 static gboolean prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights, cl_mem prepared,
                         GError **error)
 {
-    return add_weights(sequence, conv, weights, prepared, error);
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    return add_weights(sequence, conv, 0, maxgl_shape_blocks(&out), weights, prepared, error);
 }
 
 static gboolean forward_prepared(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem prepared,
@@ -359,7 +398,7 @@ static gboolean forward_prepared(MaxglSequence *sequence, const MaxglConv3d *con
                                  GError **error)
 {
     const Plan plan = make_plan(maxgl_sequence_context(sequence), conv);
-    return add_products(sequence, conv, &plan, x, prepared, y, epilogue, FALSE, workspace, 0, error);
+    return add_products(sequence, conv, &plan, x, NULL, prepared, y, epilogue, FALSE, workspace, 0, error);
 }
 
 static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
