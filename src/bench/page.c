@@ -280,9 +280,10 @@ static void append_cell(GString *html, const char *format, double value)
     maxgl_html(html, "<td class=\"r\">%s</td>", text ? text : "–");
 }
 
-static const char *const titles_whole[] = {"ms", "fastest", "90th p.", "GFLOP/s", "% peak", "MiB", NULL};
+static const char *const titles_whole[] = {"ms",     "fastest", "90th percentile", "GFLOP/s",
+                                           "% peak", "MiB",     "× as fast",       NULL};
+static const char *const titles_data[] = {"clips/s", "× as fast", NULL};
 static const char *const titles_layers[] = {"algorithm", "ms", "GFLOP/s", "% peak", "GB/s", "error", NULL};
-static const char *const titles_data[] = {"clips/s", NULL};
 
 static void append_measurement(GString *html, MaxglComparedKind kind, const MaxglMeasurer *who,
                                const MaxglMeasurement *m)
@@ -311,52 +312,67 @@ static void append_measurement(GString *html, MaxglComparedKind kind, const Maxg
     }
 }
 
-static void append_head(GString *html, const MaxglComparison *c, const MaxglComparedWork *work,
-                        const char *const *titles)
+/* Few rows: a line for each of them and each measurer. */
+static void append_long_table(GString *html, const MaxglComparison *c, const MaxglComparedWork *work)
 {
-    const gboolean layers = work->kind == MAXGL_COMPARE_LAYERS;
-    const guint n = g_strv_length((char **)titles);
-    maxgl_html(html, "<thead><tr><th colspan=\"%d\"></th>", layers ? 2 : 1);
+    const gboolean whole = work->kind == MAXGL_COMPARE_WHOLE;
+    const char *const *titles = whole ? titles_whole : titles_data;
+    g_string_append(html, "<div class=\"scroll\"><table>\n<thead><tr><th></th>");
+    g_string_append(html, whole ? "" : "<th></th>");
+    for (guint t = 0; titles[t]; t++)
+        maxgl_html(html, "<th class=\"r\">%s</th>", titles[t]);
+    g_string_append(html, "</tr></thead>\n<tbody>\n");
+    for (guint r = 0; r < work->rows->len; r++) {
+        const MaxglComparedRow *row = g_ptr_array_index(work->rows, r);
+        for (guint i = 0; i < work->by->len; i++) {
+            const MaxglMeasurement *m = &row->measurements[by(work, i)];
+            g_string_append(html, "<tr>");
+            if (!whole)
+                maxgl_html(html, "<td>%s</td>", i == 0 ? row->name : "");
+            maxgl_html(html, "<td><i class=\"key fill%u\"></i>%s</td>", by(work, i) % COLOURS,
+                       who_did(c, work, i)->label);
+            append_measurement(html, work->kind, who_did(c, work, i), m);
+            append_cell(html, "%.2f", maxgl_measured_ratio(&row->measurements[by(work, 0)], m));
+            g_string_append(html, "</tr>\n");
+        }
+    }
+    g_string_append(html, "</tbody></table></div>\n");
+}
+
+/* Many rows: the measurers side by side. */
+static void append_wide_head(GString *html, const MaxglComparison *c, const MaxglComparedWork *work)
+{
+    const guint n = G_N_ELEMENTS(titles_layers) - 1;
+    g_string_append(html, "<thead><tr><th colspan=\"2\"></th>");
     for (guint i = 0; i < work->by->len; i++)
         maxgl_html(html, "<th class=\"r\" colspan=\"%u\"><i class=\"key fill%u\"></i>%s</th>", n + (i > 0),
                    by(work, i) % COLOURS, who_did(c, work, i)->label);
-    g_string_append(html, layers ? "</tr>\n<tr><th></th><th>pass</th>" : "</tr>\n<tr><th></th>");
+    g_string_append(html, "</tr>\n<tr><th></th><th>pass</th>");
     for (guint i = 0; i < work->by->len; i++) {
-        for (guint t = 0; titles[t]; t++)
-            maxgl_html(html, "<th class=\"r\">%s</th>", titles[t]);
+        for (guint t = 0; titles_layers[t]; t++)
+            maxgl_html(html, "<th class=\"r\">%s</th>", titles_layers[t]);
         if (i > 0)
             g_string_append(html, "<th class=\"r\">× as fast</th>");
     }
     g_string_append(html, "</tr></thead>\n");
 }
 
-static void append_table_row(GString *html, const MaxglComparison *c, const MaxglComparedWork *work,
-                             const MaxglComparedRow *row)
+static void append_wide_table(GString *html, const MaxglComparison *c, const MaxglComparedWork *work)
 {
-    const MaxglMeasurement *first = &row->measurements[by(work, 0)];
-    maxgl_html(html, "<tr><td title=\"%s\">%s</td>", row->what,
-               work->kind == MAXGL_COMPARE_WHOLE ? row->pass : row->name);
-    if (work->kind == MAXGL_COMPARE_LAYERS)
-        maxgl_html(html, "<td>%s</td>", row->pass);
-    for (guint i = 0; i < work->by->len; i++) {
-        const MaxglMeasurement *m = &row->measurements[by(work, i)];
-        append_measurement(html, work->kind, who_did(c, work, i), m);
-        if (i > 0)
-            append_cell(html, "%.2f", maxgl_measured_ratio(first, m));
-    }
-    g_string_append(html, "</tr>\n");
-}
-
-static void append_table(GString *html, const MaxglComparison *c, const MaxglComparedWork *work)
-{
-    const char *const *titles = work->kind == MAXGL_COMPARE_WHOLE    ? titles_whole
-                                : work->kind == MAXGL_COMPARE_LAYERS ? titles_layers
-                                                                     : titles_data;
     g_string_append(html, "<div class=\"scroll\"><table>\n");
-    append_head(html, c, work, titles);
+    append_wide_head(html, c, work);
     g_string_append(html, "<tbody>\n");
-    for (guint r = 0; r < work->rows->len; r++)
-        append_table_row(html, c, work, g_ptr_array_index(work->rows, r));
+    for (guint r = 0; r < work->rows->len; r++) {
+        const MaxglComparedRow *row = g_ptr_array_index(work->rows, r);
+        maxgl_html(html, "<tr><td title=\"%s\">%s</td><td>%s</td>", row->what, row->name, row->pass);
+        for (guint i = 0; i < work->by->len; i++) {
+            const MaxglMeasurement *m = &row->measurements[by(work, i)];
+            append_measurement(html, work->kind, who_did(c, work, i), m);
+            if (i > 0)
+                append_cell(html, "%.2f", maxgl_measured_ratio(&row->measurements[by(work, 0)], m));
+        }
+        g_string_append(html, "</tr>\n");
+    }
     g_string_append(html, "</tbody></table></div>\n");
 }
 
@@ -394,14 +410,18 @@ char *maxgl_compare_page(const MaxglComparison *c)
         const MaxglComparedWork *work = g_ptr_array_index(c->works, w);
         maxgl_html(html, "<section><h2>%s</h2>\n", work->title);
         append_charts(html, c, work);
-        if (work->kind == MAXGL_COMPARE_LAYERS)
+        if (work->kind == MAXGL_COMPARE_LAYERS) {
             g_string_append(html,
                             "<p class=\"note\">Dashed: the device's limit as measured. FLOPs are counted "
                             "by the direct method, so an algorithm that needs fewer can exceed it; "
                             "caches can exceed the bandwidth of copying.</p>\n"
                             "<details><summary>All figures</summary>\n");
-        append_table(html, c, work);
-        g_string_append(html, work->kind == MAXGL_COMPARE_LAYERS ? "</details></section>\n" : "</section>\n");
+            append_wide_table(html, c, work);
+            g_string_append(html, "</details>\n");
+        } else {
+            append_long_table(html, c, work);
+        }
+        g_string_append(html, "</section>\n");
     }
     maxgl_html_end(html, "bench --compare");
     return g_string_free(html, FALSE);

@@ -366,6 +366,30 @@ static gboolean run_or_compare(Options *o, int n, const char *const *records, GE
     return maxgl_bench_compare(records, o->out ? o->out : "bench.html", error);
 }
 
+static const char examples[] = "  maxgl-cl bench\n"
+                               "  maxgl-cl bench --net hara-r3d18 --batch 8 --pass training\n"
+                               "  maxgl-cl bench --device gpu --pass layers --json layers.json\n"
+                               "  maxgl-cl bench --pass heads --batch 32\n"
+                               "  maxgl-cl bench --pass data --data videos/\n"
+                               "  maxgl-cl bench --compare before.json after.json --out comparison.html";
+
+static const char explanation[] =
+    "What --pass measures, on random numbers where it is not data:\n"
+    "  inference  a network's forward pass, batch norm folded into convolutions\n"
+    "  training   forward, cross-entropy, backward, SGD\n"
+    "  layers     every layer that differs from those before it, pass by pass: time, algorithm,\n"
+    "             GFLOP/s by the direct count and what part of the device's measured peak that is,\n"
+    "             bytes that must be moved and what part of the measured bandwidth, relative L2\n"
+    "             error of 200 results against float64\n"
+    "  heads      Max-GL's scores, estimates and their gradients, without a network\n"
+    "  data       decoding and preparing the videos of --data for training\n"
+    "\n"
+    "--compare takes records of --json and of bench/vs_pytorch.py. Ratios are how many times as fast\n"
+    "as the first of them.\n"
+    "\n"
+    "MAXGL_PROFILE=1 prints the time of every kernel at the end (it waits for each, so the\n"
+    "whole is slower then).";
+
 gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
 {
     Options o = {.clip = g_strdup("16x112x112"),
@@ -404,25 +428,8 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
         .arguments = "[RECORD…]",
         .summary = "Times a network or its parts, beside what the device can do at most.",
         .entries = entries,
-        .examples = "  maxgl-cl bench\n"
-                    "  maxgl-cl bench --net hara-r3d18 --batch 8 --pass training\n"
-                    "  maxgl-cl bench --device gpu --pass layers --json layers.json\n"
-                    "  maxgl-cl bench --pass heads --batch 32\n"
-                    "  maxgl-cl bench --pass data --data videos/\n"
-                    "  maxgl-cl bench --compare before.json after.json --out comparison.html",
-        .more =
-            "What --pass measures, always on random numbers:\n"
-            "  inference  a network's forward pass, batch norm folded into convolutions\n"
-            "  training   forward, cross-entropy, backward, SGD\n"
-            "  layers     every layer that differs from those before it, pass by pass: time, algorithm,\n"
-            "             GFLOP/s by the direct count and what part of the device's measured peak that is,\n"
-            "             bytes that must be moved and what part of the measured bandwidth, relative L2\n"
-            "             error of 200 results against float64\n"
-            "  heads      Max-GL's scores, estimates and their gradients, without a network\n"
-            "  data       decoding and preparing the videos of --data for training\n"
-            "\n"
-            "MAXGL_PROFILE=1 prints the time of every kernel at the end (it waits for each, so the\n"
-            "whole is slower then).",
+        .examples = examples,
+        .more = explanation,
         .max_arguments = -1,
     };
     gboolean ok = maxgl_command_parse(&help, &argc, &argv, error);
