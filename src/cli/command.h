@@ -63,5 +63,6 @@ gboolean maxgl_cmd_model(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_report(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_synth(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_train(int argc, char **argv, GError **error);
+gboolean maxgl_cmd_tune(int argc, char **argv, GError **error);
 
 #endif

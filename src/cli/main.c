@@ -15,6 +15,7 @@ static const MaxglCommand commands[] = {
     {"report", "make a page of a training run and its evaluations", maxgl_cmd_report},
     {"synth", "make a data set of procedural videos", maxgl_cmd_synth},
     {"train", "learn a network from videos without labels", maxgl_cmd_train},
+    {"tune", "find the fastest kernel parameters for a device", maxgl_cmd_tune},
     {NULL},
 };
 

@@ -23,6 +23,7 @@ typedef struct {
 struct MaxglSequence {
     MaxglContext *context;
     GPtrArray *steps;
+    gboolean dry;
 };
 
 static void step_free(Step *step)
@@ -63,6 +64,13 @@ MaxglSequence *maxgl_sequence_new(MaxglContext *context)
     MaxglSequence *sequence = g_new0(MaxglSequence, 1);
     sequence->context = context;
     sequence->steps = g_ptr_array_new_with_free_func((GDestroyNotify)step_free);
+    return sequence;
+}
+
+MaxglSequence *maxgl_sequence_new_dry(MaxglContext *context)
+{
+    MaxglSequence *sequence = maxgl_sequence_new(context);
+    sequence->dry = TRUE;
     return sequence;
 }
 
@@ -149,6 +157,8 @@ gboolean maxgl_sequence_add(MaxglSequence *sequence, const MaxglLaunch *launch, 
                             const char *types, ...)
 {
     MaxglContext *context = sequence->context;
+    if (sequence->dry)
+        return TRUE;
     Step *step = step_new(STEP_KERNEL, launch->label ? launch->label : launch->kernel);
     step->dims = (cl_uint)launch->dims;
     for (int i = 0; i < 3; i++) {
@@ -282,6 +292,7 @@ static cl_int enqueue(MaxglContext *context, const Step *step, cl_event *event)
 gboolean maxgl_sequence_run(MaxglSequence *sequence, GError **error)
 {
     MaxglContext *context = sequence->context;
+    g_return_val_if_fail(!sequence->dry, FALSE);
     for (guint i = 0; i < sequence->steps->len; i++) {
         Step *step = g_ptr_array_index(sequence->steps, i);
         if (step->kind == STEP_CALL) {

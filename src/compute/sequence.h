@@ -9,6 +9,9 @@ typedef struct MaxglSequence MaxglSequence;
 
 /** An empty sequence on @context, which must outlive it. */
 MaxglSequence *maxgl_sequence_new(MaxglContext *context);
+/** The same for looking at what operators would do: nothing is built, buffers may all be NULL, and it cannot
+ * be run. */
+MaxglSequence *maxgl_sequence_new_dry(MaxglContext *context);
 void maxgl_sequence_free(MaxglSequence *sequence);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglSequence, maxgl_sequence_free)
 

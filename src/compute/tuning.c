@@ -9,11 +9,13 @@ typedef struct {
     char *kernel;
     char *shape; /* glob, or NULL */
     int specificity;
+    char *source;           /* "FILE:LINE" */
     GHashTable *parameters; /* name → text */
 } Entry;
 
 struct MaxglTuning {
     GPtrArray *entries; /* most specific first */
+    GPtrArray *answers; /* where to note what was asked, or NULL */
     gboolean knows_architecture;
 };
 
@@ -24,15 +26,25 @@ enum {
     FITS_VENDOR = 4,
     FITS_ARCHITECTURE = 8,
     FITS_DEVICE = 16,
-    FROM_USER = 32
+    FROM_USER = 32,
+    FROM_TRIAL = 64
 };
 
 static void entry_free(Entry *entry)
 {
     g_free(entry->kernel);
     g_free(entry->shape);
+    g_free(entry->source);
     g_hash_table_unref(entry->parameters);
     g_free(entry);
+}
+
+static Entry *entry_new(const char *kernel)
+{
+    Entry *entry = g_new0(Entry, 1);
+    entry->kernel = g_strdup(kernel);
+    entry->parameters = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    return entry;
 }
 
 /* Whether the entry's optional word @key equals @value; adds @weight if it is there. */
@@ -80,14 +92,13 @@ static gboolean add_entry(MaxglTuning *tuning, const MaxglDeviceInfo *device, co
     if (specificity & (FITS_ARCHITECTURE | FITS_DEVICE))
         tuning->knows_architecture = TRUE;
 
-    Entry *entry = g_new0(Entry, 1);
-    entry->kernel = g_strdup(kernel);
+    Entry *entry = entry_new(kernel);
+    entry->source = g_strdup_printf("%s:%d", file, config_setting_source_line(setting));
     if (config_setting_lookup_string(setting, "shape", &shape)) {
         entry->shape = g_strdup(shape);
         specificity += FITS_SHAPE;
     }
     entry->specificity = specificity;
-    entry->parameters = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_ptr_array_add(tuning->entries, entry);
     for (int i = 0; i < config_setting_length(parameters); i++) {
         const config_setting_t *value = config_setting_get_elem(parameters, (unsigned)i);
@@ -121,12 +132,18 @@ static gboolean add_database(MaxglTuning *tuning, const MaxglDeviceInfo *device,
     return ok;
 }
 
+char *maxgl_tuning_user_path(void)
+{
+    const char *named = g_getenv("MAXGL_TUNING");
+    return named && *named ? g_strdup(named)
+                           : g_build_filename(g_get_user_config_dir(), "maxgl", "tuning.cfg", NULL);
+}
+
 static gboolean add_user_database(MaxglTuning *tuning, const MaxglDeviceInfo *device, GError **error)
 {
     const char *named = g_getenv("MAXGL_TUNING");
     gboolean must_exist = named && *named;
-    g_autofree char *path =
-        must_exist ? g_strdup(named) : g_build_filename(g_get_user_config_dir(), "maxgl", "tuning.cfg", NULL);
+    g_autofree char *path = maxgl_tuning_user_path();
     g_autofree char *text = NULL;
     if (!g_file_get_contents(path, &text, NULL, must_exist ? error : NULL))
         return !must_exist;
@@ -175,8 +192,47 @@ gboolean maxgl_tuning_knows_architecture(const MaxglTuning *tuning)
     return tuning->knows_architecture;
 }
 
-const char *maxgl_tuning_string(const MaxglTuning *tuning, const char *kernel, const char *shape,
-                                const char *name, const char *fallback)
+static void answer_free(MaxglTuningAnswer *answer)
+{
+    g_free(answer->kernel);
+    g_free(answer->shape);
+    g_free(answer->name);
+    g_free(answer->value);
+    g_free(answer->source);
+    g_free(answer);
+}
+
+GPtrArray *maxgl_tuning_answers_new(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)answer_free);
+}
+
+void maxgl_tuning_watch(MaxglTuning *tuning, GPtrArray *answers)
+{
+    tuning->answers = answers;
+}
+
+static void note_answer(GPtrArray *answers, const char *kernel, const char *shape, const char *name,
+                        const char *value, const char *source)
+{
+    for (guint i = 0; i < answers->len; i++) {
+        const MaxglTuningAnswer *a = g_ptr_array_index(answers, i);
+        if (g_str_equal(a->kernel, kernel) && !g_strcmp0(a->shape, shape) && g_str_equal(a->name, name) &&
+            !g_strcmp0(a->value, value) && !g_strcmp0(a->source, source))
+            return;
+    }
+    MaxglTuningAnswer *answer = g_new0(MaxglTuningAnswer, 1);
+    *answer = (MaxglTuningAnswer){.kernel = g_strdup(kernel),
+                                  .shape = g_strdup(shape),
+                                  .name = g_strdup(name),
+                                  .value = g_strdup(value),
+                                  .source = g_strdup(source)};
+    g_ptr_array_add(answers, answer);
+}
+
+/* The parameter's text in the entry that decides, and that entry's place; NULL if none sets it. */
+static const char *look_up(const MaxglTuning *tuning, const char *kernel, const char *shape, const char *name,
+                           const char **source)
 {
     for (guint i = 0; i < tuning->entries->len; i++) {
         const Entry *entry = g_ptr_array_index(tuning->entries, i);
@@ -184,15 +240,89 @@ const char *maxgl_tuning_string(const MaxglTuning *tuning, const char *kernel, c
             (entry->shape && !(shape && g_pattern_match_simple(entry->shape, shape))))
             continue;
         const char *text = g_hash_table_lookup(entry->parameters, name);
+        *source = entry->source;
         if (text)
             return text;
     }
-    return fallback;
+    *source = NULL;
+    return NULL;
+}
+
+const char *maxgl_tuning_string(const MaxglTuning *tuning, const char *kernel, const char *shape,
+                                const char *name, const char *fallback)
+{
+    const char *source, *text = look_up(tuning, kernel, shape, name, &source);
+    if (tuning->answers)
+        note_answer(tuning->answers, kernel, shape, name, text ? text : fallback, source);
+    return text ? text : fallback;
 }
 
 int maxgl_tuning_int(const MaxglTuning *tuning, const char *kernel, const char *shape, const char *name,
                      int fallback)
 {
-    const char *text = maxgl_tuning_string(tuning, kernel, shape, name, NULL);
-    return text ? (int)g_ascii_strtoll(text, NULL, 10) : fallback;
+    const char *source, *text = look_up(tuning, kernel, shape, name, &source);
+    const int value = text ? (int)g_ascii_strtoll(text, NULL, 10) : fallback;
+    if (tuning->answers) {
+        g_autofree char *number = g_strdup_printf("%d", value);
+        note_answer(tuning->answers, kernel, shape, name, number, source);
+    }
+    return value;
+}
+
+/* The entry in front of all others in which @kernel and @shape are tried. */
+static Entry *trial_entry(MaxglTuning *tuning, const char *kernel, const char *shape)
+{
+    for (guint i = 0; i < tuning->entries->len; i++) {
+        Entry *entry = g_ptr_array_index(tuning->entries, i);
+        if (entry->specificity >= FROM_TRIAL && g_str_equal(entry->kernel, kernel) &&
+            !g_strcmp0(entry->shape, shape))
+            return entry;
+    }
+    Entry *entry = entry_new(kernel);
+    entry->shape = g_strdup(shape);
+    entry->source = g_strdup("being tried");
+    entry->specificity = FROM_TRIAL + (shape ? FITS_SHAPE : 0);
+    g_ptr_array_insert(tuning->entries, 0, entry);
+    g_ptr_array_sort(tuning->entries, compare_entries);
+    return entry;
+}
+
+void maxgl_tuning_try(MaxglTuning *tuning, const char *kernel, const char *shape, const char *name,
+                      const char *value)
+{
+    Entry *entry = trial_entry(tuning, kernel, shape);
+    if (value)
+        g_hash_table_insert(entry->parameters, g_strdup(name), g_strdup(value));
+    else
+        g_hash_table_remove(entry->parameters, name);
+}
+
+static void setting_free(MaxglTuningSetting *setting)
+{
+    g_free(setting->kernel);
+    g_free(setting->shape);
+    g_free(setting->name);
+    g_free(setting->value);
+    g_free(setting);
+}
+
+GPtrArray *maxgl_tuning_tried(const MaxglTuning *tuning)
+{
+    GPtrArray *settings = g_ptr_array_new_with_free_func((GDestroyNotify)setting_free);
+    for (guint i = 0; i < tuning->entries->len; i++) {
+        const Entry *entry = g_ptr_array_index(tuning->entries, i);
+        if (entry->specificity < FROM_TRIAL)
+            continue;
+        g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(entry->parameters), (GCompareFunc)strcmp);
+        for (GList *l = names; l; l = l->next) {
+            MaxglTuningSetting *setting = g_new0(MaxglTuningSetting, 1);
+            *setting =
+                (MaxglTuningSetting){.kernel = g_strdup(entry->kernel),
+                                     .shape = g_strdup(entry->shape),
+                                     .name = g_strdup(l->data),
+                                     .value = g_strdup(g_hash_table_lookup(entry->parameters, l->data))};
+            g_ptr_array_add(settings, setting);
+        }
+    }
+    return settings;
 }

@@ -17,7 +17,7 @@ typedef struct {
     const char *const *test_splits; /**< test videos, queries; NULL: all splits but @train_split */
     int clips;                      /**< of a video */
     int batch;                      /**< clips computed at once; 0: as many as is good */
-    int workers;                    /**< decoding threads; 0: half of the cores */
+    int workers;                    /**< decoding threads; 0: as many as cores, at most 8 */
     gboolean exact;                 /**< see MaxglEmbedderOptions */
     guint64 seed;                   /**< of the probe's held-out part */
     gboolean random_init;           /**< compare with the same network before training, see control.h */

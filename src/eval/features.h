@@ -17,7 +17,7 @@ typedef struct {
     gboolean per_video; /**< one vector a video, the mean over its clips, rather than one a clip */
     gboolean still;     /**< show the network each clip's middle frame for the whole of the clip: what can be
                            told without motion */
-    int workers;        /**< threads that decode; 0: half of the cores */
+    int workers;        /**< threads that decode; 0: as many as cores, at most 8 */
     const char *title;  /**< of the progress bar */
 } MaxglFeatureOptions;
 

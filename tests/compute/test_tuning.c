@@ -124,13 +124,113 @@ static void test_what_is_wrong_is_named(void **state)
     assert_non_null(strstr(error->message, "tuning.cfg"));
 }
 
+static void test_what_is_tried_wins(void **state)
+{
+    g_autoptr(MaxglTuning) tuning = load(
+        &gpu, "entries = ({ kernel = \"k\"; device = \"MI210\"; parameters = { x = 1; y = 2; }; });", NULL);
+    maxgl_tuning_try(tuning, "k", "w7", "x", "5");
+    maxgl_tuning_try(tuning, "k", NULL, "word", "abc");
+    assert_int_equal(maxgl_tuning_int(tuning, "k", "w7", "x", -1), 5);
+    assert_int_equal(maxgl_tuning_int(tuning, "k", "w14", "x", -1), 1);
+    assert_int_equal(maxgl_tuning_int(tuning, "k", "w7", "y", -1), 2);
+    assert_string_equal(maxgl_tuning_string(tuning, "k", "w7", "word", ""), "abc");
+    maxgl_tuning_try(tuning, "k", "w7", "x", "6");
+    assert_int_equal(maxgl_tuning_int(tuning, "k", "w7", "x", -1), 6);
+    g_autoptr(GPtrArray) tried = maxgl_tuning_tried(tuning);
+    assert_int_equal(tried->len, 2);
+    maxgl_tuning_try(tuning, "k", "w7", "x", NULL);
+    assert_int_equal(maxgl_tuning_int(tuning, "k", "w7", "x", -1), 1);
+    g_autoptr(GPtrArray) left = maxgl_tuning_tried(tuning);
+    assert_int_equal(left->len, 1);
+    const MaxglTuningSetting *setting = g_ptr_array_index(left, 0);
+    assert_string_equal(setting->value, "abc");
+    assert_null(setting->shape);
+}
+
+static void test_answers_say_where_they_are_from(void **state)
+{
+    g_autoptr(MaxglTuning) tuning = load(&gpu,
+                                         "entries = (\n{ kernel = \"k\"; parameters = { x = 1; }; },\n"
+                                         "{ kernel = \"k\"; shape = \"w7\"; parameters = { x = 2; }; });",
+                                         NULL);
+    g_autoptr(GPtrArray) answers = maxgl_tuning_answers_new();
+    maxgl_tuning_watch(tuning, answers);
+    for (int i = 0; i < 2; i++) { /* the same again is no news */
+        assert_int_equal(maxgl_tuning_int(tuning, "k", "w7", "x", 9), 2);
+        assert_int_equal(maxgl_tuning_int(tuning, "k", NULL, "x", 9), 1);
+        assert_int_equal(maxgl_tuning_int(tuning, "k", "w7", "z", 9), 9);
+    }
+    maxgl_tuning_watch(tuning, NULL);
+    maxgl_tuning_int(tuning, "k", "w7", "unheard", 9);
+    assert_int_equal(answers->len, 3);
+    const MaxglTuningAnswer *a = g_ptr_array_index(answers, 0), *b = g_ptr_array_index(answers, 1),
+                            *c = g_ptr_array_index(answers, 2);
+    assert_string_equal(a->value, "2");
+    assert_true(g_str_has_suffix(a->source, "tuning.cfg:3"));
+    assert_true(g_str_has_suffix(b->source, "tuning.cfg:2"));
+    assert_null(b->shape);
+    assert_string_equal(c->value, "9");
+    assert_null(c->source);
+}
+
+static void test_saved_and_merged(void **state)
+{
+    static const MaxglDeviceInfo other = {
+        .type = MAXGL_DEVICE_GPU, .vendor = MAXGL_VENDOR_AMD, .architecture = "gfx90a", .name = "MI250"};
+    MaxglDeviceInfo device = gpu;
+    device.platform_name = (char *)"P";
+    device.driver_version = (char *)"1";
+    g_autoptr(MaxglTuning) tuning =
+        load(&gpu,
+             "# mine\nentries = ({ kernel = \"k\"; parameters = { x = 1; y = 2; }; },\n"
+             "{ kernel = \"k\"; shape = \"w7\"; device = \"MI210\"; parameters = { x = 3; z = 4; }; });",
+             NULL);
+    maxgl_tuning_try(tuning, "k", "w7", "x", "5");
+    maxgl_tuning_try(tuning, "k", "w9", "x", "6");
+    maxgl_tuning_try(tuning, "k", NULL, "word", "abc");
+    g_autoptr(GPtrArray) settings = maxgl_tuning_tried(tuning);
+    g_autoptr(GError) error = NULL;
+    for (int i = 0; i < 2; i++) { /* the second time changes nothing */
+        assert_true(maxgl_tuning_save(path, &device, settings, "by a test", &error));
+        g_autofree char *text = NULL;
+        assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        assert_non_null(strstr(text, "by a test"));
+        g_autoptr(MaxglTuning) again = maxgl_tuning_load(&gpu, &error);
+        assert_non_null(again);
+        assert_int_equal(maxgl_tuning_int(again, "k", "w7", "x", -1), 5);
+        assert_int_equal(maxgl_tuning_int(again, "k", "w7", "z", -1), 4);
+        assert_int_equal(maxgl_tuning_int(again, "k", "w9", "x", -1), 6);
+        assert_int_equal(maxgl_tuning_int(again, "k", "w8", "x", -1), 1);
+        assert_int_equal(maxgl_tuning_int(again, "k", "w8", "y", -1), 2);
+        assert_string_equal(maxgl_tuning_string(again, "k", "w8", "word", ""), "abc");
+        g_autoptr(MaxglTuning) elsewhere = maxgl_tuning_load(&other, &error);
+        assert_int_equal(maxgl_tuning_int(elsewhere, "k", "w7", "x", -1), 1);
+        int entries = 0;
+        for (const char *at = text; (at = strstr(at, "kernel = ")); at++)
+            entries++;
+        assert_int_equal(entries, 4);
+    }
+    assert_true(g_file_set_contents(path, "entries = (", -1, NULL));
+    assert_false(maxgl_tuning_save(path, &device, settings, "by a test", &error));
+    assert_int_equal(error->code, MAXGL_ERROR_FORMAT);
+    assert_non_null(strstr(error->message, "tuning.cfg:1"));
+    g_autofree char *left = NULL;
+    assert_true(g_file_get_contents(path, &left, NULL, NULL));
+    assert_string_equal(left, "entries = (");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_the_closest_entry_wins), TEST(test_entries_of_others_do_not_count),
-        TEST(test_the_later_of_equals),    TEST(test_the_user_comes_first),
+        TEST(test_the_closest_entry_wins),
+        TEST(test_entries_of_others_do_not_count),
+        TEST(test_the_later_of_equals),
+        TEST(test_the_user_comes_first),
         TEST(test_what_is_wrong_is_named),
+        TEST(test_what_is_tried_wins),
+        TEST(test_answers_say_where_they_are_from),
+        TEST(test_saved_and_merged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
