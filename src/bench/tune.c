@@ -25,6 +25,7 @@ static const struct {
     {"conv3d_winograd", "fused_kib", {0, 96, 192, 384, 768, -1}},
     {"conv3d_winograd", "chunk_kib", {2048, 4096, 8192, 16384, 32768, -1}},
     {"conv3d_winograd", "group", {4, 8, 16, -1}},
+    {"conv3d_dot", "registers", {8, 12, 16, 24, -1}},
     {"conv3d_gemm", "TM", {32, 64, 128, -1}},
     {"conv3d_gemm", "TN", {32, 64, 128, -1}},
     {"conv3d_gemm", "TK", {8, 16, 32, -1}},
@@ -35,12 +36,16 @@ static const struct {
     {"conv3d_gemm", "GROUPS", {16, 64, 128, 256, 512, -1}},
 };
 
-static const char *const algorithms[] = {"winograd", "gemm", "direct"};
-
-/* Below these, Winograd is passed over even where it is asked for by name. */
+/* What keeps an algorithm from being used even where it is asked for by name, and values that do not. */
 static const struct {
-    const char *name, *none;
-} thresholds[] = {{"least_channels", "1"}, {"least_tiles", "1"}, {"least_filled_percent", "0"}};
+    const char *algorithm, *kernel, *name, *none;
+} thresholds[] = {
+    {"winograd", "conv3d_winograd", "least_channels", "1"},
+    {"winograd", "conv3d_winograd", "least_tiles", "1"},
+    {"winograd", "conv3d_winograd", "least_filled_percent", "0"},
+    {"dot", "conv3d_dot", "least_channels", "1"},
+    {"dot", "conv3d_dot", "most_pixels", "1000000000"},
+};
 
 typedef struct {
     MaxglContext *context;
@@ -195,9 +200,11 @@ static gboolean try_algorithm(Search *s, int pass, const char *name, GError **er
     const char *pass_name = maxgl_tune_pass_names[pass];
     add_change(changes, s, "conv3d", s->shape, pass_name, name);
     apply(s, changes, TRUE);
-    if (!g_str_equal(algorithm_of(s, pass), name) && g_str_equal(name, "winograd")) {
+    if (!g_str_equal(algorithm_of(s, pass), name)) {
         for (guint i = 0; i < G_N_ELEMENTS(thresholds); i++)
-            add_change(changes, s, "conv3d_winograd", s->shape, thresholds[i].name, thresholds[i].none);
+            if (g_str_equal(thresholds[i].algorithm, name))
+                add_change(changes, s, thresholds[i].kernel, s->shape, thresholds[i].name,
+                           thresholds[i].none);
         apply(s, changes, TRUE);
     }
     const gboolean possible = g_str_equal(algorithm_of(s, pass), name);
@@ -214,8 +221,8 @@ static gboolean search_algorithms(Search *s, GError **error)
     for (int p = 0; p < MAXGL_TUNE_PASSES; p++) {
         if (!maxgl_tune_has_pass(s->work->kind, (MaxglConv3dPass)p))
             continue;
-        for (guint a = 0; a < G_N_ELEMENTS(algorithms) && !time_is_up(s); a++)
-            if (!g_str_equal(algorithm_of(s, p), algorithms[a]) && !try_algorithm(s, p, algorithms[a], error))
+        for (const char *const *name = maxgl_conv3d_algorithm_names(); *name && !time_is_up(s); name++)
+            if (!g_str_equal(algorithm_of(s, p), *name) && !try_algorithm(s, p, *name, error))
                 return FALSE;
     }
     return TRUE;
@@ -321,8 +328,9 @@ static gboolean tried_thresholds(const Search *s)
     g_autoptr(GPtrArray) tried = maxgl_tuning_tried(s->context->tuning);
     for (guint i = 0; i < tried->len; i++) {
         const MaxglTuningSetting *t = g_ptr_array_index(tried, i);
-        if (!g_strcmp0(t->shape, s->shape) && g_str_equal(t->name, thresholds[0].name))
-            return TRUE;
+        for (guint k = 0; k < G_N_ELEMENTS(thresholds); k++)
+            if (!g_strcmp0(t->shape, s->shape) && g_str_equal(t->name, thresholds[k].name))
+                return TRUE;
     }
     return FALSE;
 }

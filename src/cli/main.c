@@ -1,6 +1,7 @@
 /* maxgl-cl: finds the subcommand and turns its error into a message and an exit code. */
 #include "base/log.h"
 #include "cli/command.h"
+#include "compute/program.h"
 
 #include <maxgl/error.h>
 #include <stdio.h>
@@ -85,6 +86,7 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     maxgl_log_init("maxgl-cl", G_LOG_LEVEL_MESSAGE);
     g_set_prgname("maxgl-cl");
+    maxgl_program_show_progress();
     if (run(argc, argv, &error))
         return 0;
     maxgl_log_error(error);

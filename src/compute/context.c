@@ -47,6 +47,7 @@ void maxgl_context_close(MaxglContext *context)
 {
     if (!context)
         return;
+    maxgl_program_progress_done(context);
     if (context->queue) {
         clFinish(context->queue);
         clReleaseCommandQueue(context->queue);

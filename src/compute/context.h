@@ -12,9 +12,12 @@ typedef struct {
     cl_context context;
     cl_command_queue queue; /**< in order; everything that computes */
     MaxglTuning *tuning;
-    GHashTable *programs; /**< key → cl_program, see program.h */
-    GHashTable *profile;  /**< label → times, when MAXGL_PROFILE is set; else NULL */
-    cl_mem zeros;         /**< see maxgl_context_zeros() */
+    GHashTable *programs;           /**< key → cl_program, see program.h */
+    GHashTable *profile;            /**< label → times, when MAXGL_PROFILE is set; else NULL */
+    struct MaxglProgress *building; /**< of programs, while it is shown */
+    double build_seconds;           /**< spent on that since something ran */
+    gint64 n_built;
+    cl_mem zeros; /**< see maxgl_context_zeros() */
     gsize zeros_bytes;
     char *reason;      /**< why this device, one sentence */
     guint64 allocated; /**< bytes in buffers now */

@@ -1,5 +1,6 @@
 #include "compute/program.h"
 
+#include "base/progress.h"
 #include "compute/kernel_sources.h"
 #include <gio/gio.h>
 #include <locale.h>
@@ -170,6 +171,32 @@ static cl_program compile(MaxglContext *context, const char *file, const char *s
     return NULL;
 }
 
+static gboolean shows_progress; /* set before there are threads */
+
+void maxgl_program_show_progress(void)
+{
+    shows_progress = TRUE;
+}
+
+void maxgl_program_progress_done(MaxglContext *context)
+{
+    g_clear_pointer(&context->building, maxgl_progress_free);
+    context->build_seconds = 0;
+    context->n_built = 0;
+}
+
+/* Between compile() and the next: shows how many programs that is by now, if they take long. */
+static void note_built(MaxglContext *context, const char *file, double seconds)
+{
+    context->build_seconds += seconds;
+    context->n_built++;
+    if (!shows_progress || context->build_seconds < 1.0)
+        return;
+    if (!context->building)
+        context->building = maxgl_progress_new("building kernels", 0);
+    maxgl_progress_set(context->building, context->n_built, "cl/%s", file);
+}
+
 static cl_program get_program(MaxglContext *context, const char *file, const char *options, GError **error)
 {
     g_autofree char *all_options = g_strdup_printf("-cl-std=CL1.2 %s", options);
@@ -191,9 +218,11 @@ static cl_program get_program(MaxglContext *context, const char *file, const cha
     locale_t before = uselocale(c_locale);
     program = load_cached(context, path, all_options);
     if (!program) {
+        const gint64 start = g_get_monotonic_time();
         program = compile(context, file, source->str, all_options, error);
         if (program)
             store_cached(program, path);
+        note_built(context, file, (double)(g_get_monotonic_time() - start) * 1e-6);
     }
     uselocale(before);
     freelocale(c_locale);

@@ -21,6 +21,13 @@
 cl_kernel maxgl_kernel_new(MaxglContext *context, const char *file, const char *name, const char *options,
                            GError **error);
 
+/** From now on it is shown on stderr (base/progress.h) when programs that are in no cache take longer than a
+ * second to build. For programs that talk to a person. */
+void maxgl_program_show_progress(void);
+
+/** Ends that, if it is under way: what was built is about to run. */
+void maxgl_program_progress_done(MaxglContext *context);
+
 /** The folder of the disk cache; owned by the library. */
 const char *maxgl_program_cache_dir(void);
 

@@ -293,6 +293,8 @@ gboolean maxgl_sequence_run(MaxglSequence *sequence, GError **error)
 {
     MaxglContext *context = sequence->context;
     g_return_val_if_fail(!sequence->dry, FALSE);
+    if (context->building)
+        maxgl_program_progress_done(context);
     for (guint i = 0; i < sequence->steps->len; i++) {
         Step *step = g_ptr_array_index(sequence->steps, i);
         if (step->kind == STEP_CALL) {

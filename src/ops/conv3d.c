@@ -109,8 +109,8 @@ MaxglConv3dPhase maxgl_conv3d_phase(int size, int kernel, int stride, int pad, i
     return p;
 }
 
-/* The tuning database names an algorithm for the pass, or one for all. Where that does not support the case or
- * is not worthwhile, the last of the list that does and is takes its place; direct always does. */
+/* The tuning database names an algorithm for the pass, or one for all. Where that does not support the case
+ * or is not worthwhile, the last of the list that does and is takes its place; direct always does. */
 static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv3d *conv,
                                           MaxglConv3dPass pass)
 {
@@ -134,6 +134,18 @@ static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv
 const char *maxgl_conv3d_algorithm_name(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
 {
     return choose(context, conv, pass)->name;
+}
+
+const char *const *maxgl_conv3d_algorithm_names(void)
+{
+    static const char *names[G_N_ELEMENTS(algorithms)];
+    static gsize done;
+    if (g_once_init_enter(&done)) {
+        for (gsize i = 0; algorithms[i]; i++)
+            names[i] = algorithms[i]->name;
+        g_once_init_leave(&done, 1);
+    }
+    return names;
 }
 
 gsize maxgl_conv3d_forward_workspace(MaxglContext *context, const MaxglConv3d *conv)

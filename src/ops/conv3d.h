@@ -51,6 +51,9 @@ typedef enum {
 /** Name of the algorithm that the tuning database chooses for a pass ("direct", "winograd", "gemm"). */
 const char *maxgl_conv3d_algorithm_name(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass);
 
+/** Names of all algorithms, ended by NULL. */
+const char *const *maxgl_conv3d_algorithm_names(void);
+
 /** Bytes of scratch memory a pass wants, whatever algorithm the tuning database chooses; 0 = none. */
 gsize maxgl_conv3d_forward_workspace(MaxglContext *context, const MaxglConv3d *conv);
 gsize maxgl_conv3d_backward_data_workspace(MaxglContext *context, const MaxglConv3d *conv);
