@@ -392,12 +392,7 @@ static const char explanation[] =
 
 gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
 {
-    Options o = {.clip = g_strdup("16x112x112"),
-                 .pass = g_strdup("inference"),
-                 .batch = DEFAULT_BATCH,
-                 .classes = 400,
-                 .repeats = 5,
-                 .seconds = 5};
+    Options o = {.batch = DEFAULT_BATCH, .classes = 400, .repeats = 5, .seconds = 5};
     const GOptionEntry entries[] = {
         {"pass", 'p', 0, G_OPTION_ARG_STRING, &o.pass,
          "inference, training, layers, heads or data (inference)", "PASS"},
@@ -433,6 +428,8 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
         .max_arguments = -1,
     };
     gboolean ok = maxgl_command_parse(&help, &argc, &argv, error);
+    maxgl_command_default(&o.clip, "16x112x112");
+    maxgl_command_default(&o.pass, "inference");
     if (ok) {
         maxgl_interrupt_install();
         ok = run_or_compare(&o, argc - 1, (const char *const *)argv + 1, error);

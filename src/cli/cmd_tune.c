@@ -167,7 +167,7 @@ static gboolean run(const Options *o, GError **error)
 
 gboolean maxgl_cmd_tune(int argc, char **argv, GError **error)
 {
-    Options o = {.net = g_strdup("r3d_18"), .clip = g_strdup("16x112x112"), .batch = 2, .budget = 20};
+    Options o = {.batch = 2, .budget = 20};
     const GOptionEntry entries[] = {
         {"net", 'n', 0, G_OPTION_ARG_STRING, &o.net, "Network, as maxgl-cl model info names it (r3d_18)",
          "NET"},
@@ -197,7 +197,10 @@ gboolean maxgl_cmd_tune(int argc, char **argv, GError **error)
         .more = "Do this while the machine has nothing else to do. What is in the database already stays,\n"
                 "but for parameters found anew and for comments. Ctrl-C writes nothing.",
     };
-    gboolean ok = maxgl_command_parse(&help, &argc, &argv, error) && check_options(&o, argc - 1, argv, error);
+    gboolean ok = maxgl_command_parse(&help, &argc, &argv, error);
+    maxgl_command_default(&o.net, "r3d_18");
+    maxgl_command_default(&o.clip, "16x112x112");
+    ok = ok && check_options(&o, argc - 1, argv, error);
     if (ok) {
         maxgl_interrupt_install();
         ok = run(&o, error);

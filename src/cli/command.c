@@ -46,6 +46,12 @@ static char *description(const MaxglCommandHelp *help)
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
+void maxgl_command_default(char **option, const char *value)
+{
+    if (!*option)
+        *option = g_strdup(value);
+}
+
 gboolean maxgl_command_parse(const MaxglCommandHelp *help, int *argc, char ***argv, GError **error)
 {
     g_autofree char *name = g_strdup_printf("maxgl-cl %s", (*argv)[0]);

@@ -31,6 +31,10 @@ typedef struct {
  */
 gboolean maxgl_command_parse(const MaxglCommandHelp *help, int *argc, char ***argv, GError **error);
 
+/** Sets a text option that was not given to a copy of @value. GOption does not free what an option had before
+ * it was parsed, so defaults come behind. */
+void maxgl_command_default(char **option, const char *value);
+
 /** --device and --verbose, for the options in front of a subcommand. */
 const GOptionEntry *maxgl_command_common_entries(void);
 
