@@ -393,22 +393,30 @@ static char *shape_class(MaxglContext *context, const MaxglConv3d *conv)
     return g_strdup(((MaxglTuningAnswer *)g_ptr_array_index(answers, 0))->shape);
 }
 
-static gboolean tune_kind(Search *s, const MaxglTuneKind *kind, GPtrArray *rows, GError **error)
+static gboolean search_kind(Search *s, GPtrArray *rows, GError **error)
 {
-    g_auto(MaxglTuneWork) work = {0};
-    g_autofree char *shape = s->shape = shape_class(s->context, &kind->conv);
     const guint first = rows->len;
-    s->work = &work;
-    if (!maxgl_tune_work_init(&work, kind, s->context, error) || !measure_before(s, rows, error)) {
-        g_prefix_error(error, "%s: ", kind->name);
+    if (!measure_before(s, rows, error))
         return FALSE;
-    }
     pin_algorithms(s);
     if (!search_algorithms(s, error) || !search_parameters(s, error))
         return FALSE;
     finish_rows(s, rows, first);
     unpin_algorithms(s, rows, first);
     return TRUE;
+}
+
+static gboolean tune_kind(Search *s, const MaxglTuneKind *kind, GPtrArray *rows, GError **error)
+{
+    g_auto(MaxglTuneWork) work = {0};
+    s->work = &work;
+    s->shape = shape_class(s->context, &kind->conv);
+    const gboolean done = maxgl_tune_work_init(&work, kind, s->context, error) && search_kind(s, rows, error);
+    if (!done)
+        g_prefix_error(error, "%s: ", kind->name);
+    s->work = NULL;
+    g_clear_pointer(&s->shape, g_free);
+    return done;
 }
 
 GPtrArray *maxgl_tune_network(MaxglContext *context, const MaxglResnet *resnet,

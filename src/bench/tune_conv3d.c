@@ -181,7 +181,7 @@ static gboolean try_pass(MaxglTuneWork *work, MaxglConv3dPass pass, double most,
     g_autoptr(MaxglMaterial) scratch = maxgl_material_new(context);
     g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
     gsize bytes;
-    const cl_mem buffer = result_of(work, pass, &bytes);
+    cl_mem buffer = result_of(work, pass, &bytes);
     cl_mem workspace;
     gboolean slow = FALSE;
     if (!maxgl_material_buffer(scratch, maxgl_tune_workspace(context, &work->kind->conv, pass), &workspace,

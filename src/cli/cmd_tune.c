@@ -109,8 +109,8 @@ static void print_rows(const GPtrArray *rows)
         maxgl_table_addf(table, "%s ×%d", r->layer, r->count);
         maxgl_table_add(table, r->pass);
         maxgl_table_add(table, r->before_algorithm);
-        maxgl_table_addf(table, g_str_equal(r->before_algorithm, r->after_algorithm) ? "" : "→ %s",
-                         r->after_algorithm);
+        const gboolean same = g_str_equal(r->before_algorithm, r->after_algorithm);
+        maxgl_table_addf(table, "%s%s", same ? "" : "→ ", same ? "" : r->after_algorithm);
         maxgl_table_addf(table, "%.3f", r->before * 1e3);
         maxgl_table_addf(table, "%.3f", r->after * 1e3);
         maxgl_table_addf(table, "%.2f×", r->before / r->after);
