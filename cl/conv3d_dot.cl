@@ -3,11 +3,12 @@
 // the end, when their lanes are added:
 // dx[n, c, i] = Σ over k, tap of dy[n, k, i + pad − tap] · w[k, c, tap].
 //
-// A work-item owns one input block. For one output block after the other it adds that block's share to all its sums, CU channels
-// of a row of pixels at a time; weights and dy of the two blocks stay in the innermost cache, the sums in the next.
+// A work-item owns one input block. For KB output blocks after the others it adds their share to all its sums, CU channels of a row
+// of pixels at a time; weights and dy of these blocks stay in the inner caches, and so do the sums.
 //
 // -D BI, BO   blocks of dx and of dy (BO is the vector width)
 //    CU, RW   register tile: input channels × width of dx; CU divides BI
+//    KB       output blocks
 //    KW, PW   taps and padding along a row
 //    OUT_W    width of dy
 //    SCALAR   adds lanes one by one
@@ -49,11 +50,13 @@ conv3d_backward_data_dot(__global const float *restrict dy, __global const float
     for (int i = 0; i < n_rows * BI * RW; i++)
         VSTORE_ALIGNED((floatv)(0.0f), i, own);
 
-    for (int kb = 0; kb < out_blocks; kb++) {
-        __global const float *w = weights + ((size_t)kb * in_blocks + cb) * taps_t * taps_h * KW * BI * BO;
+    const size_t d_block = (size_t)out_t * out_h * OUT_W * BO, w_block = (size_t)in_blocks * taps_t * taps_h * KW * BI * BO;
+    for (int kb = 0; kb < out_blocks; kb += KB) {
+        const int blocks = min(KB, out_blocks - kb);
+        __global const float *w = weights + kb * w_block + (size_t)cb * taps_t * taps_h * KW * BI * BO;
         for (int row = 0; row < n_rows; row++) {
             const int map = row / in_h, h = row - map * in_h, n = map / in_t, t = map - n * in_t;
-            __global const float *d = dy + ((size_t)n * out_blocks + kb) * out_t * out_h * OUT_W * BO;
+            __global const float *d = dy + ((size_t)n * out_blocks + kb) * d_block;
             // Taps whose row of dy exists.
             const int kt0 = max(0, t + pad_t - out_t + 1), kt1 = min(taps_t, t + pad_t + 1);
             const int kh0 = max(0, h + pad_h - out_h + 1), kh1 = min(taps_h, h + pad_h + 1);
@@ -65,27 +68,28 @@ conv3d_backward_data_dot(__global const float *restrict dy, __global const float
 #pragma unroll
                     for (int i = 0; i < RW; i++)
                         acc[u][i] = VLOAD_ALIGNED(u * RW + i, at);
-                for (int kt = kt0; kt < kt1; kt++)
-                    for (int kh = kh0; kh < kh1; kh++) {
-                        __global const float *dp = d + ((t + pad_t - kt) * out_h + h + pad_h - kh) * OUT_W * BO;
-                        __global const float *wp = w + ((kt * taps_h + kh) * KW * BI + c) * BO;
+                for (int b = 0; b < blocks; b++)
+                    for (int kt = kt0; kt < kt1; kt++)
+                        for (int kh = kh0; kh < kh1; kh++) {
+                            __global const float *dp = d + b * d_block + ((t + pad_t - kt) * out_h + h + pad_h - kh) * OUT_W * BO;
+                            __global const float *wp = w + b * w_block + ((kt * taps_h + kh) * KW * BI + c) * BO;
 #pragma unroll
-                        for (int kw = 0; kw < KW; kw++) {
-                            floatv here[CU];
-#pragma unroll
-                            for (int u = 0; u < CU; u++)
-                                here[u] = VLOAD_ALIGNED(kw * BI + u, wp);
-#pragma unroll
-                            for (int i = 0; i < RW; i++) {
-                                if (OUTSIDE(i, kw))
-                                    continue;
-                                const floatv pixel = VLOAD_ALIGNED(i + (PW) - kw, dp);
+                            for (int kw = 0; kw < KW; kw++) {
+                                floatv here[CU];
 #pragma unroll
                                 for (int u = 0; u < CU; u++)
-                                    acc[u][i] = fma(pixel, here[u], acc[u][i]);
+                                    here[u] = VLOAD_ALIGNED(kw * BI + u, wp);
+#pragma unroll
+                                for (int i = 0; i < RW; i++) {
+                                    if (OUTSIDE(i, kw))
+                                        continue;
+                                    const floatv pixel = VLOAD_ALIGNED(i + (PW) - kw, dp);
+#pragma unroll
+                                    for (int u = 0; u < CU; u++)
+                                        acc[u][i] = fma(pixel, here[u], acc[u][i]);
+                                }
                             }
                         }
-                    }
 #pragma unroll
                 for (int u = 0; u < CU; u++)
 #pragma unroll
