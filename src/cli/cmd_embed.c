@@ -176,8 +176,8 @@ static gboolean parse(int *argc, char ***argv, Embed *e, GError **error)
         {"batch", 'b', 0, G_OPTION_ARG_INT, &e->batch, "Clips computed at once (default: about 16)", "N"},
         {"exact", 0, 0, G_OPTION_ARG_NONE, &e->exact,
          "No algorithm whose rounding errors exceed direct summation's (slower)", NULL},
-        {"workers", 'j', 0, G_OPTION_ARG_INT, &e->workers, "Decoding threads (default: as many as cores, at most 8)",
-         "N"},
+        {"workers", 'j', 0, G_OPTION_ARG_INT, &e->workers,
+         "Decoding threads (default: as many as cores, at most 8)", "N"},
         {NULL},
     };
     const MaxglCommandHelp help = {
