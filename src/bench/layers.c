@@ -176,3 +176,17 @@ GPtrArray *maxgl_bench_layers(MaxglContext *context, const MaxglResnet *resnet,
     }
     return maxgl_roof_measure(context, roof, error) ? g_steal_pointer(&rows) : NULL;
 }
+
+GPtrArray *maxgl_bench_layers_of(MaxglContext *context, const MaxglResnet *resnet, MaxglLayerKind kind,
+                                 const MaxglLayersOptions *options, GError **error)
+{
+    const Plan plan = {context, resnet, options};
+    g_autoptr(GArray) kinds = find_kinds(&plan);
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)maxgl_bench_row_free);
+    for (guint i = 0; i < kinds->len; i++) {
+        const Kind *k = &g_array_index(kinds, Kind, i);
+        if (resnet->layers[k->layer].kind == kind && !measure_kind(&plan, k, rows, error))
+            return NULL;
+    }
+    return g_steal_pointer(&rows);
+}

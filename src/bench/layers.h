@@ -22,4 +22,8 @@ typedef struct {
 GPtrArray *maxgl_bench_layers(MaxglContext *context, const MaxglResnet *resnet,
                               const MaxglLayersOptions *options, MaxglRoof *roof, GError **error);
 
+/** The same for layers of one @kind alone, without progress and roof. */
+GPtrArray *maxgl_bench_layers_of(MaxglContext *context, const MaxglResnet *resnet, MaxglLayerKind kind,
+                                 const MaxglLayersOptions *options, GError **error);
+
 #endif

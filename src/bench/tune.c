@@ -1,7 +1,7 @@
 #include "bench/tune.h"
 
-#include "base/progress.h"
 #include "bench/tune_conv3d.h"
+#include "bench/tune_others.h"
 
 #include <math.h>
 #include <string.h>
@@ -48,21 +48,15 @@ static const struct {
 };
 
 typedef struct {
-    MaxglContext *context;
-    MaxglTuneCounts *counts;
-    MaxglProgress *progress;
-    gint64 done, deadline;
+    MaxglTuneSearch common;
     MaxglTuneWork *work;
     char *shape;                    /* class of the kind under work */
     double best[MAXGL_TUNE_PASSES]; /* seconds; infinite for a pass that the kind does not have */
 } Search;
 
-static gboolean time_is_up(Search *s)
+static gboolean time_is_up(const Search *s)
 {
-    if (g_get_monotonic_time() < s->deadline)
-        return FALSE;
-    s->counts->complete = FALSE;
-    return TRUE;
+    return maxgl_tune_time_is_up(&s->common);
 }
 
 static gboolean measure(Search *s, int pass, double most, double *seconds, MaxglTuneVerdict *verdict,
@@ -121,7 +115,7 @@ static void add_change(GArray *changes, Search *s, const char *kernel, const cha
                        const char *value)
 {
     Change change = {kernel, shape, name, g_strdup(value), NULL};
-    g_autoptr(GPtrArray) tried = maxgl_tuning_tried(s->context->tuning);
+    g_autoptr(GPtrArray) tried = maxgl_tuning_tried(s->common.context->tuning);
     for (guint i = 0; i < tried->len; i++) {
         const MaxglTuningSetting *t = g_ptr_array_index(tried, i);
         if (g_str_equal(t->kernel, kernel) && !g_strcmp0(t->shape, shape) && g_str_equal(t->name, name))
@@ -134,16 +128,17 @@ static void apply(Search *s, const GArray *changes, gboolean forward)
 {
     for (guint i = 0; i < changes->len; i++) {
         const Change *c = &g_array_index(changes, Change, i);
-        maxgl_tuning_try(s->context->tuning, c->kernel, c->shape, c->name, forward ? c->value : c->before);
+        maxgl_tuning_try(s->common.context->tuning, c->kernel, c->shape, c->name,
+                         forward ? c->value : c->before);
     }
 }
 
 static void count(Search *s, MaxglTuneVerdict verdict)
 {
-    s->counts->candidates++;
-    s->counts->slow += verdict == MAXGL_TUNE_SLOW;
-    s->counts->wrong += verdict == MAXGL_TUNE_WRONG;
-    s->counts->impossible += verdict == MAXGL_TUNE_IMPOSSIBLE;
+    s->common.counts->candidates++;
+    s->common.counts->slow += verdict == MAXGL_TUNE_SLOW;
+    s->common.counts->wrong += verdict == MAXGL_TUNE_WRONG;
+    s->common.counts->impossible += verdict == MAXGL_TUNE_IMPOSSIBLE;
 }
 
 /* Measures without and with the @changes again, and keeps them if they are faster again. */
@@ -175,8 +170,8 @@ static gboolean try_changes(Search *s, const GArray *changes, guint passes, cons
 {
     double seconds[MAXGL_TUNE_PASSES], sum;
     MaxglTuneVerdict verdict;
-    maxgl_progress_set(s->progress, s->done, "%s, %s, best so far %.3f ms", s->work->kind->name, what,
-                       1e3 * sum_of_best(s, passes));
+    maxgl_progress_set(s->common.progress, s->common.done, "%s, %s, best so far %.3f ms", s->work->kind->name,
+                       what, 1e3 * sum_of_best(s, passes));
     apply(s, changes, TRUE);
     if (!measure_passes(s, passes, seconds, &sum, &verdict, error))
         return FALSE;
@@ -191,7 +186,7 @@ static gboolean try_changes(Search *s, const GArray *changes, guint passes, cons
 
 static const char *algorithm_of(const Search *s, int pass)
 {
-    return maxgl_conv3d_algorithm_name(s->context, &s->work->kind->conv, (MaxglConv3dPass)pass);
+    return maxgl_conv3d_algorithm_name(s->common.context, &s->work->kind->conv, (MaxglConv3dPass)pass);
 }
 
 static gboolean try_algorithm(Search *s, int pass, const char *name, GError **error)
@@ -235,15 +230,15 @@ static void ask(Search *s, GPtrArray *answers[MAXGL_TUNE_PASSES])
         answers[p] = maxgl_tuning_answers_new();
         if (!maxgl_tune_has_pass(s->work->kind, (MaxglConv3dPass)p))
             continue;
-        const gsize bytes = maxgl_tune_workspace(s->context, &s->work->kind->conv, (MaxglConv3dPass)p);
-        g_autoptr(MaxglMaterial) scratch = maxgl_material_new(s->context);
-        g_autoptr(MaxglSequence) sequence = maxgl_sequence_new_dry(s->context);
+        const gsize bytes = maxgl_tune_workspace(s->common.context, &s->work->kind->conv, (MaxglConv3dPass)p);
+        g_autoptr(MaxglMaterial) scratch = maxgl_material_new(s->common.context);
+        g_autoptr(MaxglSequence) sequence = maxgl_sequence_new_dry(s->common.context);
         cl_mem workspace;
         if (!maxgl_material_buffer(scratch, bytes, &workspace, NULL))
             continue; /* then it is not tuned either */
-        maxgl_tuning_watch(s->context->tuning, answers[p]);
+        maxgl_tuning_watch(s->common.context->tuning, answers[p]);
         maxgl_tune_append(s->work, (MaxglConv3dPass)p, workspace, sequence, NULL);
-        maxgl_tuning_watch(s->context->tuning, NULL);
+        maxgl_tuning_watch(s->common.context->tuning, NULL);
     }
 }
 
@@ -307,7 +302,6 @@ static gboolean search_parameters(Search *s, GError **error)
 static void row_free(MaxglTuneRow *row)
 {
     g_free(row->layer);
-    g_free(row->shape);
     g_free(row->pass);
     g_free(row->before_algorithm);
     g_free(row->after_algorithm);
@@ -319,13 +313,13 @@ static void row_free(MaxglTuneRow *row)
 static void pin_algorithms(Search *s)
 {
     for (int p = 0; p < MAXGL_TUNE_PASSES; p++)
-        maxgl_tuning_try(s->context->tuning, "conv3d", s->shape, maxgl_tune_pass_names[p],
+        maxgl_tuning_try(s->common.context->tuning, "conv3d", s->shape, maxgl_tune_pass_names[p],
                          algorithm_of(s, p));
 }
 
 static gboolean tried_thresholds(const Search *s)
 {
-    g_autoptr(GPtrArray) tried = maxgl_tuning_tried(s->context->tuning);
+    g_autoptr(GPtrArray) tried = maxgl_tuning_tried(s->common.context->tuning);
     for (guint i = 0; i < tried->len; i++) {
         const MaxglTuningSetting *t = g_ptr_array_index(tried, i);
         for (guint k = 0; k < G_N_ELEMENTS(thresholds); k++)
@@ -341,10 +335,10 @@ static void unpin_algorithms(Search *s, const GPtrArray *rows, guint first)
     for (guint i = first; i < rows->len; i++) {
         const MaxglTuneRow *row = g_ptr_array_index(rows, i);
         if (g_str_equal(row->before_algorithm, row->after_algorithm) && !tried_thresholds(s))
-            maxgl_tuning_try(s->context->tuning, "conv3d", s->shape, row->pass, NULL);
+            maxgl_tuning_try(s->common.context->tuning, "conv3d", s->shape, row->pass, NULL);
     }
     if (s->work->kind->first && !tried_thresholds(s))
-        maxgl_tuning_try(s->context->tuning, "conv3d", s->shape,
+        maxgl_tuning_try(s->common.context->tuning, "conv3d", s->shape,
                          maxgl_tune_pass_names[MAXGL_CONV3D_BACKWARD_DATA], NULL);
 }
 
@@ -356,12 +350,11 @@ static gboolean measure_before(Search *s, GPtrArray *rows, GError **error)
         s->best[p] = INFINITY;
         if (!maxgl_tune_has_pass(kind, (MaxglConv3dPass)p))
             continue;
-        maxgl_progress_set(s->progress, s->done, "%s %s", kind->name, maxgl_tune_pass_names[p]);
+        maxgl_progress_set(s->common.progress, s->common.done, "%s %s", kind->name, maxgl_tune_pass_names[p]);
         if (!measure(s, p, INFINITY, &s->best[p], &verdict, error))
             return FALSE;
         MaxglTuneRow *row = g_new0(MaxglTuneRow, 1);
         *row = (MaxglTuneRow){.layer = g_strdup(kind->name),
-                              .shape = g_strdup(s->shape),
                               .pass = g_strdup(maxgl_tune_pass_names[p]),
                               .count = kind->count,
                               .before_algorithm = g_strdup(algorithm_of(s, p)),
@@ -410,8 +403,9 @@ static gboolean tune_kind(Search *s, const MaxglTuneKind *kind, GPtrArray *rows,
 {
     g_auto(MaxglTuneWork) work = {0};
     s->work = &work;
-    s->shape = shape_class(s->context, &kind->conv);
-    const gboolean done = maxgl_tune_work_init(&work, kind, s->context, error) && search_kind(s, rows, error);
+    s->shape = shape_class(s->common.context, &kind->conv);
+    const gboolean done =
+        maxgl_tune_work_init(&work, kind, s->common.context, error) && search_kind(s, rows, error);
     if (!done)
         g_prefix_error(error, "%s: ", kind->name);
     s->work = NULL;
@@ -424,17 +418,22 @@ GPtrArray *maxgl_tune_network(MaxglContext *context, const MaxglResnet *resnet,
 {
     g_autoptr(GArray) kinds = maxgl_tune_kinds(context, resnet, options->batch);
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)row_free);
-    g_autoptr(MaxglProgress) progress = maxgl_progress_new("tuning", kinds->len);
+    g_autoptr(MaxglProgress) progress = maxgl_progress_new("tuning", kinds->len + 1);
     *counts = (MaxglTuneCounts){.complete = TRUE};
-    Search search = {.context = context,
-                     .counts = counts,
-                     .progress = progress,
-                     .deadline =
-                         g_get_monotonic_time() + (gint64)(options->minutes * 60 * G_TIME_SPAN_SECOND)};
+    Search search = {
+        .common = {
+            .context = context,
+            .resnet = resnet,
+            .options = options,
+            .counts = counts,
+            .progress = progress,
+            .deadline = g_get_monotonic_time() + (gint64)(options->minutes * 60 * G_TIME_SPAN_SECOND),
+        }};
     for (guint i = 0; i < kinds->len && !(i > 0 && time_is_up(&search)); i++) {
-        search.done = i;
+        search.common.done = i;
         if (!tune_kind(&search, &g_array_index(kinds, MaxglTuneKind, i), rows, error))
             return NULL;
     }
-    return g_steal_pointer(&rows);
+    search.common.done = kinds->len;
+    return maxgl_tune_others(&search.common, rows, error) ? g_steal_pointer(&rows) : NULL;
 }

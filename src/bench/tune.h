@@ -1,4 +1,4 @@
-/* Searching for the parameters with which a network's convolutions are fastest on a device. */
+/* Searching for the parameters with which a network's layers are fastest on a device. */
 #ifndef MAXGL_BENCH_TUNE_H
 #define MAXGL_BENCH_TUNE_H
 
@@ -10,10 +10,10 @@ typedef struct {
     double minutes; /**< no candidate is begun after that */
 } MaxglTuneOptions;
 
-/** One pass of a convolution, for all layers of its kind. */
+/** One pass of a convolution, for all layers of its kind; or all other layers of one kind together. */
 typedef struct {
-    char *layer, *shape, *pass; /**< name of the first one; its shape class; "forward", … */
-    int count;                  /**< layers of this kind */
+    char *layer, *pass; /**< name of the first one, "forward", …; "batch norm", "all passes" */
+    int count;          /**< layers of this kind; 1 for all together */
     char *before_algorithm, *after_algorithm;
     double before, after; /**< seconds of one */
 } MaxglTuneRow;

@@ -106,7 +106,10 @@ static void print_rows(const GPtrArray *rows)
     double before = 0, after = 0;
     for (guint i = 0; i < rows->len; i++) {
         const MaxglTuneRow *r = g_ptr_array_index(rows, i);
-        maxgl_table_addf(table, "%s ×%d", r->layer, r->count);
+        if (r->count > 1)
+            maxgl_table_addf(table, "%s ×%d", r->layer, r->count);
+        else
+            maxgl_table_add(table, r->layer);
         maxgl_table_add(table, r->pass);
         maxgl_table_add(table, r->before_algorithm);
         const gboolean same = g_str_equal(r->before_algorithm, r->after_algorithm);
