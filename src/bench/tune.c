@@ -50,7 +50,9 @@ static const struct {
 typedef struct {
     MaxglTuneSearch common;
     MaxglTuneWork *work;
-    char *shape;                    /* class of the kind under work */
+    char *shape; /* class of the kind under work */
+    double before[MAXGL_TUNE_PASSES];
+    guint changed;                  /* mask of the passes that something was found for */
     double best[MAXGL_TUNE_PASSES]; /* seconds; infinite for a pass that the kind does not have */
 } Search;
 
@@ -150,9 +152,12 @@ static gboolean confirm(Search *s, const GArray *changes, guint passes, double f
     apply(s, changes, FALSE);
     if (!measure_passes(s, passes, seconds, &without, &verdict, error))
         return FALSE;
-    for (int p = 0; p < MAXGL_TUNE_PASSES && verdict == MAXGL_TUNE_GOOD; p++)
+    for (int p = 0; p < MAXGL_TUNE_PASSES && verdict == MAXGL_TUNE_GOOD; p++) {
         if (passes & 1U << p)
             s->best[p] = MIN(s->best[p], seconds[p]);
+        if (!(s->changed & 1U << p))
+            s->before[p] = s->best[p];
+    }
     apply(s, changes, TRUE);
     if (!measure_passes(s, passes, seconds, &with, &verdict, error))
         return FALSE;
@@ -160,7 +165,9 @@ static gboolean confirm(Search *s, const GArray *changes, guint passes, double f
     for (int p = 0; p < MAXGL_TUNE_PASSES && better; p++)
         if (passes & 1U << p)
             s->best[p] = MIN(first[p], seconds[p]);
-    if (!better)
+    if (better)
+        s->changed |= passes;
+    else
         apply(s, changes, FALSE);
     return TRUE;
 }
@@ -357,8 +364,8 @@ static gboolean measure_before(Search *s, GPtrArray *rows, GError **error)
         *row = (MaxglTuneRow){.layer = g_strdup(kind->name),
                               .pass = g_strdup(maxgl_tune_pass_names[p]),
                               .count = kind->count,
-                              .before_algorithm = g_strdup(algorithm_of(s, p)),
-                              .before = s->best[p]};
+                              .before_algorithm = g_strdup(algorithm_of(s, p))};
+        s->before[p] = s->best[p];
         g_ptr_array_add(rows, row);
     }
     return TRUE;
@@ -371,6 +378,7 @@ static void finish_rows(Search *s, GPtrArray *rows, guint first)
         if (!maxgl_tune_has_pass(s->work->kind, (MaxglConv3dPass)p))
             continue;
         MaxglTuneRow *row = g_ptr_array_index(rows, at++);
+        row->before = s->before[p];
         row->after = s->best[p];
         row->after_algorithm = g_strdup(algorithm_of(s, p));
     }
@@ -389,6 +397,7 @@ static char *shape_class(MaxglContext *context, const MaxglConv3d *conv)
 static gboolean search_kind(Search *s, GPtrArray *rows, GError **error)
 {
     const guint first = rows->len;
+    s->changed = 0;
     if (!measure_before(s, rows, error))
         return FALSE;
     pin_algorithms(s);

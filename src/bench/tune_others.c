@@ -77,28 +77,37 @@ static gboolean measure_with(const MaxglTuneSearch *s, const Group *group, const
     return FALSE;
 }
 
+/* Seconds of all layers of a group. */
+typedef struct {
+    double before, best;
+    gboolean changed; /* something was found */
+} Times;
+
 /* Tries one value; it stays if all layers together are faster, twice. */
 static gboolean try_value(const MaxglTuneSearch *s, const Group *group, const char *name, int number,
-                          double *best, GError **error)
+                          Times *times, GError **error)
 {
     g_autofree char *value = g_strdup_printf("%d", number);
     g_autoptr(GPtrArray) owner = NULL;
     const char *before = tried_value(s, group, name, &owner);
     double seconds, again;
     maxgl_progress_set(s->progress, s->done, "%s, %s = %d, best so far %.3f ms", group->what, name, number,
-                       *best * 1e3);
+                       times->best * 1e3);
     if (!measure_with(s, group, name, value, &seconds, error))
         return FALSE;
     s->counts->candidates++;
     s->counts->impossible += isinf(seconds) != 0;
-    if (seconds < GAIN * *best) {
+    if (seconds < GAIN * times->best) {
         if (!measure_with(s, group, name, before, &again, error))
             return FALSE;
-        *best = MIN(*best, again);
+        times->best = MIN(times->best, again);
+        if (!times->changed)
+            times->before = times->best;
         if (!measure_with(s, group, name, value, &again, error))
             return FALSE;
-        if (again < GAIN * *best) {
-            *best = MIN(seconds, again);
+        if (again < GAIN * times->best) {
+            times->best = MIN(seconds, again);
+            times->changed = TRUE;
             return TRUE;
         }
     }
@@ -112,11 +121,11 @@ static gboolean in_use(const MaxglTuneSearch *s, const Group *group, const char 
     return maxgl_tuning_int(s->context->tuning, group->kernel, NULL, name, -1) == number;
 }
 
-static gboolean search_group(const MaxglTuneSearch *s, const Group *group, double *best, GError **error)
+static gboolean search_group(const MaxglTuneSearch *s, const Group *group, Times *times, GError **error)
 {
     for (const Parameter *p = group->parameters; p->name; p++)
         for (const int *value = p->values; *value >= 0 && !maxgl_tune_time_is_up(s); value++)
-            if (!in_use(s, group, p->name, *value) && !try_value(s, group, p->name, *value, best, error))
+            if (!in_use(s, group, p->name, *value) && !try_value(s, group, p->name, *value, times, error))
                 return FALSE;
     return TRUE;
 }
@@ -133,14 +142,14 @@ gboolean maxgl_tune_others(const MaxglTuneSearch *search, GPtrArray *rows, GErro
 {
     for (guint i = 0; i < G_N_ELEMENTS(groups) && !maxgl_tune_time_is_up(search); i++) {
         const Group *group = &groups[i];
-        double before, best;
+        Times times = {0};
         maxgl_progress_set(search->progress, search->done, "%s", group->what);
-        if (!measure(search, group, &before, error))
+        if (!measure(search, group, &times.before, error))
             return FALSE;
-        best = before;
-        if (before == 0)
+        times.best = times.before;
+        if (times.before == 0)
             continue;
-        if (!search_group(search, group, &best, error))
+        if (!search_group(search, group, &times, error))
             return FALSE;
         MaxglTuneRow *row = g_new0(MaxglTuneRow, 1);
         *row = (MaxglTuneRow){.layer = g_strdup(group->what),
@@ -148,8 +157,8 @@ gboolean maxgl_tune_others(const MaxglTuneSearch *search, GPtrArray *rows, GErro
                               .before_algorithm = g_strdup(""),
                               .after_algorithm = g_strdup(""),
                               .count = 1,
-                              .before = before,
-                              .after = best};
+                              .before = times.before,
+                              .after = times.best};
         g_ptr_array_add(rows, row);
     }
     return TRUE;
