@@ -49,16 +49,23 @@ void maxgl_shape_unpack(const MaxglShape *s, const float *blocked, float *plain)
         }
 }
 
+/* Batches of clips are large: they are packed so much at a time. */
+#define PIECE_BYTES ((gsize)4 << 20)
+
 gboolean maxgl_tensor_write(MaxglContext *context, const MaxglTensor *tensor, const float *data,
                             GError **error)
 {
-    MaxglShape one = tensor->shape; /* a sample at a time: batches of clips are large */
-    one.n = 1;
-    const gsize bytes = maxgl_shape_bytes(&one);
-    g_autofree float *blocked = g_malloc(bytes);
-    for (gsize n = 0; n < (gsize)tensor->shape.n; n++) {
-        maxgl_shape_pack(&one, data + n * maxgl_shape_elements(&one), blocked);
-        if (!maxgl_buffer_write(context, tensor->buffer, n * bytes, blocked, bytes, error))
+    const int samples = tensor->shape.n;
+    MaxglShape piece = tensor->shape;
+    piece.n = 1;
+    const gsize sample_bytes = maxgl_shape_bytes(&piece), elements = maxgl_shape_elements(&piece);
+    const int most = (int)CLAMP(PIECE_BYTES / sample_bytes, 1, (gsize)samples);
+    g_autofree float *blocked = g_malloc(sample_bytes * (gsize)most);
+    for (int n = 0; n < samples; n += most) {
+        piece.n = MIN(most, samples - n);
+        maxgl_shape_pack(&piece, data + (gsize)n * elements, blocked);
+        if (!maxgl_buffer_write(context, tensor->buffer, (gsize)n * sample_bytes, blocked,
+                                maxgl_shape_bytes(&piece), error))
             return FALSE;
     }
     return TRUE;
