@@ -161,7 +161,7 @@ static Plan make_weights_plan(MaxglContext *context, const MaxglConv3d *conv)
         }
 
     /* The taps share a frequency's V and M, unless that leaves processors idle. */
-    const int items = in_blocks * (out_blocks / plan.ku);
+    const int items = in_blocks * (out_blocks / MAX(plan.ku, 1));
     plan.taps = items >= 4 * (int)context->info->compute_units ? conv->kernel[0] : 1;
 
     plan.rw = MIN(plan.n_tiles, tuned(context, shape, "group", 8));

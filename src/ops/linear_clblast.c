@@ -1,6 +1,7 @@
 #include "ops/grid.h"
 #include "ops/linear_algorithms.h"
 #include <clblast_c.h>
+#include <stdlib.h>
 
 /* One product in row-major order: c (m × n) = a (m × k) · b (k × n) + beta · c, either factor transposed
  * where it lies. */
@@ -113,6 +114,21 @@ static void product_free(gpointer data)
     g_free(p);
 }
 
+static void clear_cache(void)
+{
+    CLBlastClearCache();
+}
+
+/* CLBlast keeps its programs until its own static objects go, when the driver's may have gone already. */
+static void clear_cache_at_exit(void)
+{
+    static gsize registered;
+    if (g_once_init_enter(&registered)) {
+        atexit(clear_cache);
+        g_once_init_leave(&registered, 1);
+    }
+}
+
 static void add_product(MaxglSequence *sequence, const char *label, Product product, cl_mem a, cl_mem b,
                         cl_mem c, cl_mem workspace)
 {
@@ -126,6 +142,7 @@ static void add_product(MaxglSequence *sequence, const char *label, Product prod
     for (gsize i = 0; i < G_N_ELEMENTS(buffers); i++)
         if (buffers[i])
             clRetainMemObject(buffers[i]);
+    clear_cache_at_exit();
     maxgl_sequence_add_call(sequence, label, multiply, p, product_free);
 }
 
