@@ -7,8 +7,15 @@
 //    PL, PR        columns that taps reach beyond the left and the right edge at most (negative: they stay short of it)
 //    WHOLE_ROW     defined to the input's width when RW is the output's whole width: edges are then known at compile time
 
+//    PREFETCH_WEIGHTS  vectors of weights that are asked for ahead
+//    UNROLL        input channels at once
+
 #define VECTOR BO
 #include "layout.clh"
+
+// Inputs along a row that a tile sees, and how many of them share a cache line of 64 bytes.
+#define SPAN ((RW - 1) * SW + KW)
+#define LINE (BI >= 16 ? 1 : 16 / BI)
 
 // A tap of pixel rw can lie outside the row on the left (in the first tile) or on the right (in the last one).
 #define MAY_LEFT(rw, kw) ((rw) * SW + (kw) - (PL) < 0)
@@ -82,6 +89,17 @@ conv3d_forward_direct(__global const float *restrict x, __global const float *re
                         }
                         __global const float *wp =
                             weights + kb * weights_stride + (((size_t)cb * taps_t + kt) * taps_h + kh) * KW * BI * BO;
+#if BI > 1
+                        // The rows that come next: of this frame, of the next one, or of the next block's first.
+                        const int frames = kh + 1 < taps_h ? 0 : kt + 1 < taps_t ? 1 : in_t + 1 - taps_t;
+                        const int rows_ahead = kh + 1 < taps_h ? 1 : 1 - taps_h;
+                        __global const float *next = xp + ((long)frames * in_h + ih0 + rows_ahead) * in_w * BI;
+#pragma unroll
+                        for (int r = 0; r < RH; r++)
+#pragma unroll
+                            for (int i = 0; i < SPAN; i += LINE)
+                                PREFETCH(next + ((long)r * SH * in_w + i) * BI);
+#endif
 #pragma unroll
                         for (int kw = 0; kw < KW; kw++) {
 #ifdef WHOLE_ROW
@@ -102,14 +120,17 @@ conv3d_forward_direct(__global const float *restrict x, __global const float *re
     (MAY_LEFT((r) % RW, kw) || MAY_RIGHT((r) % RW, kw) ? edge[r][c] : row[(r) / RW][(((r) % RW) * SW + kw) * BI + c])
 #define OUTSIDE(r) 0
 #endif
-#if BI >= 4
-#pragma unroll 4
+#if BI > 1
+#pragma unroll UNROLL
 #endif
                             for (int c = 0; c < BI; c++) {
                                 floatv w[KU];
 #pragma unroll
-                                for (int u = 0; u < KU; u++)
+                                for (int u = 0; u < KU; u++) {
                                     w[u] = VLOAD(0, wp + u * weights_stride + (kw * BI + c) * BO);
+                                    if (BI > 1)
+                                        PREFETCH(wp + u * weights_stride + (kw * BI + c + PREFETCH_WEIGHTS) * BO);
+                                }
 #pragma unroll
                                 for (int r = 0; r < RH * RW; r++) {
                                     if (OUTSIDE(r))

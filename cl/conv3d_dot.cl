@@ -11,14 +11,13 @@
 //    KB       output blocks
 //    KW, PW   taps and padding along a row
 //    OUT_W    width of dy
-//    SCALAR   adds lanes one by one
 
 #define VECTOR BO
 #include "layout.clh"
 
 inline float sum_of_lanes(floatv v)
 {
-#ifdef SCALAR
+#ifdef INTERPRETED
     float lanes[BO], sum = 0.0f;
     VSTORE(v, 0, lanes);
     for (int i = 0; i < BO; i++)

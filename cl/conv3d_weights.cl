@@ -2,12 +2,12 @@
 // first, first + step, … (count of them) are taken in reverse order. From [KB][CB][T][H][W][BI][BO] to [CB][KB][t][h][w][BO][BI].
 //
 // -D BI, BO   blocks of the convolution's input and output
-//    SCALAR   defined to do without vectors
 
-// to[BO][BI] = from[BI][BO] transposed, in squares of four where the blocks allow.
+// to[BO][BI] = from[BI][BO] transposed, in squares of four where the blocks allow (Oclgrind 21.10 with --uninitialized crashes on
+// the shuffles that they become).
 void transpose_block(__global const float *from, __global float *to)
 {
-#if BI % 4 == 0 && BO % 4 == 0 && !defined(SCALAR)
+#if BI % 4 == 0 && BO % 4 == 0 && !defined(INTERPRETED)
 #pragma unroll
     for (int c = 0; c < BI; c += 4)
 #pragma unroll

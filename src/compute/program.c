@@ -199,7 +199,9 @@ static void note_built(MaxglContext *context, const char *file, double seconds)
 
 static cl_program get_program(MaxglContext *context, const char *file, const char *options, GError **error)
 {
-    g_autofree char *all_options = g_strdup_printf("-cl-std=CL1.2 %s", options);
+    const gboolean interpreted = context->info->vendor == MAXGL_VENDOR_OCLGRIND;
+    g_autofree char *all_options =
+        g_strdup_printf("-cl-std=CL1.2 %s%s", interpreted ? "-DINTERPRETED " : "", options);
     g_autofree char *name = g_strdup_printf("%s %s", file, all_options);
     cl_program program = g_hash_table_lookup(context->programs, name);
     if (program)

@@ -32,28 +32,34 @@ static int tuned(MaxglContext *context, const char *shape, const char *name, int
 }
 
 /* Cycles that a register tile takes for one input channel on a core that does two fused multiply-adds and two
- * loads a cycle, with a latency of four; the last term prefers, among equals, the tile that reads less. */
-static double tile_cycles(int ku, int pixels)
+ * loads a cycle, with a latency of four; the last term prefers, among equals, the tile that reads less.
+ * @loads: for each vector of weights, more than one where they are asked for ahead. */
+static double tile_cycles(int ku, int pixels, int loads)
 {
-    const double arithmetic = ku * pixels / 2.0, loads = (ku + pixels) / 2.0;
-    return MAX(MAX(arithmetic, loads), 4.0) + 0.02 * loads;
+    const double arithmetic = ku * pixels / 2.0, reading = (loads * ku + pixels) / 2.0;
+    return MAX(MAX(arithmetic, reading), 4.0) + 0.02 * reading;
 }
 
 static void choose_tile(MaxglContext *context, const Job *job, const char *shape, Tile *tile)
 {
-    const int registers = tuned(context, shape, "registers", 14);
+    const int part_registers = tuned(context, shape, "registers", 14),
+              row_registers = tuned(context, shape, "row_registers", part_registers),
+              loads = job->in_block > 1 ? 2 : 1;
     double best = INFINITY;
     *tile = (Tile){.ku = 1, .rh = 1, .rw = 1};
     for (int ku = MIN(4, job->out_blocks); ku >= 1; ku--) {
         if (job->out_blocks % ku)
             continue;
-        for (int rw = 1; rw <= MIN(job->out[2], registers / ku - 1); rw++)
+        for (int rw = 1; rw <= job->out[2]; rw++) {
+            const int registers = rw == job->out[2] ? row_registers : part_registers;
+            if (ku * rw + ku > registers)
+                continue;
             for (int rh = 1; rh <= MIN(job->out[1], (registers - ku) / (ku * rw)); rh++) {
                 if (rh > 1 && rw < job->out[2])
                     break;
                 const int tiles = ceil_div(job->out[2], rw) * ceil_div(job->out[1], rh),
                           groups = job->out_blocks / ku;
-                const double cycles = (double)tiles * groups * tile_cycles(ku, rh * rw);
+                const double cycles = (double)tiles * groups * tile_cycles(ku, rh * rw, loads);
                 if (cycles < best) {
                     best = cycles;
                     tile->ku = ku;
@@ -61,6 +67,7 @@ static void choose_tile(MaxglContext *context, const Job *job, const char *shape
                     tile->rw = rw;
                 }
             }
+        }
     }
     const int ku = tuned(context, shape, "ku", tile->ku);
     if (job->out_blocks % ku == 0) {
@@ -71,17 +78,19 @@ static void choose_tile(MaxglContext *context, const Job *job, const char *shape
     tile->n_tiles = job->n * job->out[0] * ceil_div(job->out[1], tile->rh) * ceil_div(job->out[2], tile->rw);
 
     /* Weights that outgrow the second-level cache are gone through in chunks of input channels, each for many
-     * tiles. */
+     * tiles: every work-item reads all weights. Each core still gets a few work-items. */
     const double block_bytes =
         4.0 * tile->ku * job->in_block * job->out_block * job->taps[0] * job->taps[1] * job->taps[2];
     const int cache = tuned(context, shape, "weights_kib", 256) * 1024;
     const int groups = job->out_blocks / tile->ku, items = tuned(context, shape, "work_items", 128);
     tile->chunk_blocks = MAX(job->in_blocks, 1);
+    tile->tiles_per_item = MAX(1, tile->n_tiles / MAX(1, ceil_div(items, groups)));
     if (block_bytes * job->in_blocks > cache && tile->n_tiles > 1) {
+        const int least_items = 4 * (int)context->info->compute_units,
+                  reused = MIN(tuned(context, shape, "reused_tiles", 64),
+                               tile->n_tiles / MAX(1, ceil_div(least_items, groups)));
         tile->chunk_blocks = CLAMP((int)(cache / block_bytes), 1, job->in_blocks);
-        tile->tiles_per_item = MAX(1, tile->n_tiles / MAX(1, ceil_div(items / 4, groups)));
-    } else {
-        tile->tiles_per_item = MAX(1, tile->n_tiles / MAX(1, ceil_div(items, groups)));
+        tile->tiles_per_item = MAX(tile->tiles_per_item, reused);
     }
 }
 
@@ -97,10 +106,12 @@ static gboolean add_job(MaxglSequence *sequence, const MaxglConv3d *conv, const 
     const int right = (job->out[2] - 1) * job->stride[2] + job->taps[2] - job->pad[2] - job->in[2];
     g_autofree char *whole_row =
         job->out[2] == tile.rw ? g_strdup_printf("-DWHOLE_ROW=%d ", job->in[2]) : g_strdup("");
-    g_autofree char *options =
-        g_strdup_printf("%s-DBI=%d -DBO=%d -DKU=%d -DRH=%d -DRW=%d -DKW=%d -DSH=%d -DSW=%d -DPL=%d -DPR=%d",
-                        whole_row, job->in_block, job->out_block, tile.ku, tile.rh, tile.rw,
-                        MAX(job->taps[2], 1), job->stride[1], job->stride[2], job->pad[2], right);
+    g_autofree char *options = g_strdup_printf(
+        "%s-DBI=%d -DBO=%d -DKU=%d -DRH=%d -DRW=%d -DKW=%d -DSH=%d -DSW=%d -DPL=%d -DPR=%d "
+        "-DPREFETCH_WEIGHTS=%d -DUNROLL=%d",
+        whole_row, job->in_block, job->out_block, tile.ku, tile.rh, tile.rw, MAX(job->taps[2], 1),
+        job->stride[1], job->stride[2], job->pad[2], right, tuned(context, shape, "prefetch_weights", 16),
+        MIN(tuned(context, shape, "unroll", whole_row[0] ? 4 : 2), job->in_block));
     cl_mem zeros = maxgl_context_zeros(context,
                                        (gsize)((tile.rw - 1) * job->stride[2] + MAX(job->taps[2], 1)) *
                                            job->in_block * sizeof(float),
@@ -166,10 +177,7 @@ gboolean maxgl_conv3d_add_transpose(MaxglSequence *sequence, const MaxglConv3d *
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&conv->input), out_blocks = maxgl_shape_blocks(&out);
-    /* Oclgrind 21.10 with --uninitialized crashes on the shuffles that the vectors become. */
-    const gboolean scalar = maxgl_sequence_context(sequence)->info->vendor == MAXGL_VENDOR_OCLGRIND;
-    g_autofree char *options =
-        g_strdup_printf("-DBI=%d -DBO=%d%s", conv->input.block, conv->out_block, scalar ? " -DSCALAR" : "");
+    g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d", conv->input.block, conv->out_block);
     const MaxglLaunch launch = {
         .file = "conv3d_weights.cl",
         .kernel = "conv3d_transpose_weights",
@@ -253,7 +261,7 @@ static WeightsTile weights_tile(MaxglContext *context, const MaxglConv3d *conv)
             const int sums = ku * cu * columns;
             if (out_blocks % ku || most_cu % cu || (sums + ku > registers && ku * cu > 1))
                 continue;
-            const double cycles = tile_cycles(ku, cu * columns) / sums;
+            const double cycles = tile_cycles(ku, cu * columns, 1) / sums;
             if (cycles < best) {
                 best = cycles;
                 tile.ku = ku;

@@ -43,9 +43,8 @@ static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, 
     while (cu * 2 <= in.block && cu * 2 * in.w <= registers)
         cu *= 2;
     g_autofree char *options = g_strdup_printf(
-        "-DBI=%d -DBO=%d -DCU=%d -DKB=%d -DRW=%d -DKW=%d -DPW=%d -DOUT_W=%d%s", in.block, out.block, cu,
-        tuned(context, shape, "blocks", 2), in.w, conv->kernel[2], conv->pad[2], out.w,
-        context->info->vendor == MAXGL_VENDOR_OCLGRIND ? " -DSCALAR" : "");
+        "-DBI=%d -DBO=%d -DCU=%d -DKB=%d -DRW=%d -DKW=%d -DPW=%d -DOUT_W=%d", in.block, out.block, cu,
+        tuned(context, shape, "blocks", 2), in.w, conv->kernel[2], conv->pad[2], out.w);
     const MaxglLaunch launch = {
         .file = "conv3d_dot.cl",
         .kernel = "conv3d_backward_data_dot",
