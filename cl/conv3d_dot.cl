@@ -50,12 +50,17 @@ conv3d_backward_data_dot(__global const float *restrict dy, __global const float
         VSTORE_ALIGNED((floatv)(0.0f), i, own);
 
     const size_t d_block = (size_t)out_t * out_h * OUT_W * BO, w_block = (size_t)in_blocks * taps_t * taps_h * KW * BI * BO;
+    const int lines = (taps_t * taps_h * KW * BI * BO + 15) / 16, ahead = (lines + n_rows - 1) / n_rows;
     for (int kb = 0; kb < out_blocks; kb += KB) {
         const int blocks = min(KB, out_blocks - kb);
         __global const float *w = weights + kb * w_block + (size_t)cb * taps_t * taps_h * KW * BI * BO;
         for (int row = 0; row < n_rows; row++) {
             const int map = row / in_h, h = row - map * in_h, n = map / in_t, t = map - n * in_t;
             __global const float *d = dy + ((size_t)n * out_blocks + kb) * d_block;
+            // A part of the next output blocks' weights: all of them by the last row.
+            for (int b = 0; b < KB; b++)
+                for (int i = row * ahead; i < (row + 1) * ahead; i++)
+                    PREFETCH(w + (KB + b) * w_block + i * 16);
             // Taps whose row of dy exists.
             const int kt0 = max(0, t + pad_t - out_t + 1), kt1 = min(taps_t, t + pad_t + 1);
             const int kh0 = max(0, h + pad_h - out_h + 1), kh1 = min(taps_h, h + pad_h + 1);

@@ -3,6 +3,8 @@
 //
 // -D BI, BO   blocks of the convolution's input and output
 
+#include "layout.clh"
+
 // to[BO][BI] = from[BI][BO] transposed, in squares of four where the blocks allow (Oclgrind 21.10 with --uninitialized crashes on
 // the shuffles that they become).
 void transpose_block(__global const float *from, __global float *to)
@@ -39,6 +41,10 @@ conv3d_transpose_weights(__global const float *restrict weights, __global float 
         for (int h = count_h - 1; h >= 0; h--)
             for (int w = count_w - 1; w >= 0; w--, to += BI * BO) {
                 const int tap = ((first_t + step_t * t) * taps_h + first_h + step_h * h) * taps_w + first_w + step_w * w;
+                // The tap after this one.
+                const int next = w > 0 ? tap - step_w : tap - step_h * taps_w + (count_w - 1) * step_w;
+                for (int i = 0; i < BI * BO; i += 16)
+                    PREFETCH(from + (long)next * BI * BO + i);
                 transpose_block(from + (size_t)tap * BI * BO, to);
             }
 }
