@@ -22,6 +22,7 @@ MaxglContext *maxgl_context_open(const char *selector, GError **error)
     context->info = g_ptr_array_steal_index(devices, (guint)chosen);
     context->reason = g_steal_pointer(&reason);
     context->programs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, release_program);
+    context->keeps_programs = context->info->vendor != MAXGL_VENDOR_POCL;
     context->device = maxgl_device_handle(context->info, &context->platform, error);
     if (!context->device)
         return NULL;

@@ -13,6 +13,7 @@ typedef struct {
     cl_command_queue queue; /**< in order; everything that computes */
     MaxglTuning *tuning;
     GHashTable *programs;           /**< key → cl_program, see program.h */
+    gboolean keeps_programs;        /**< on disk; not where the driver does so itself, see program.h */
     GHashTable *profile;            /**< label → times, when MAXGL_PROFILE is set; else NULL */
     struct MaxglProgress *building; /**< of programs, while it is shown */
     double build_seconds;           /**< spent on that since something ran */

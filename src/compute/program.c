@@ -218,11 +218,11 @@ static cl_program get_program(MaxglContext *context, const char *file, const cha
     /* Some drivers read "-DX=0.5" by the locale. */
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     locale_t before = uselocale(c_locale);
-    program = load_cached(context, path, all_options);
+    program = context->keeps_programs ? load_cached(context, path, all_options) : NULL;
     if (!program) {
         const gint64 start = g_get_monotonic_time();
         program = compile(context, file, source->str, all_options, error);
-        if (program)
+        if (program && context->keeps_programs)
             store_cached(program, path);
         note_built(context, file, (double)(g_get_monotonic_time() - start) * 1e-6);
     }

@@ -58,6 +58,7 @@ static int answer(const char *options)
     g_autoptr(GError) error = NULL;
     g_autoptr(MaxglContext) context = maxgl_context_open(NULL, &error);
     assert_non_null(context);
+    context->keeps_programs = TRUE;
     cl_kernel kernel = maxgl_kernel_new(context, "answer.cl", "answer", options, &error);
     if (!kernel)
         fail_msg("%s", error->message);
