@@ -8,8 +8,8 @@
 
 Rounds alternate: one process of maxgl-cl bench, one of PyTorch, again. Each process discards its first run. The figure is the
 median over all rounds' runs; the ratio is PyTorch's median over ours, so that more than 1 means maxgl-cl is faster. Memory is the
-most that a process had resident (Linux: VmHWM), libraries included; the record also has what PyTorch's process had resident with
-nothing but its libraries loaded (pip's PyTorch for CUDA has much).
+most that a process had resident (Linux: VmHWM), libraries included. Beside it stands what the work took: less what the process had
+resident with nothing but its libraries loaded (pip's PyTorch for CUDA has much) or the OpenCL device opened.
 
 inference is a network up to its pooled features, training a step of SGD with cross-entropy over 400 classes. heads are Max-GL's:
 Global-MI and Local-MI of two clips of each video, forward and backward, in PyTorch as one writes them down: an MLP on the
@@ -233,7 +233,10 @@ def compare(args, what):
             b[member] = a[member]
     b["device"] = cpu_name()
     ratios = [statistics.median(t["seconds"]) / statistics.median(o["seconds"]) for o, t in rounds]
-    memory = {"memory_ratio": a["peak_resident_bytes"] / b["peak_resident_bytes"]} if "peak_resident_bytes" in a else {}
+    memory = {}
+    if "peak_resident_bytes" in a:
+        work = [a["peak_resident_bytes"] - a["opened_resident_bytes"], b["peak_resident_bytes"] - b["imported_resident_bytes"]]
+        memory = {"memory_ratio": a["peak_resident_bytes"] / b["peak_resident_bytes"], "work_memory_ratio": work[0] / work[1]}
     result = {"pass": what, "net": a["net"], "batch": a["batch"], "clip": a["clip"], "threads": args.threads, "n": a["n"],
               "maxgl_median_s": a["median_s"], "pytorch_median_s": b["median_s"], "ratio": b["median_s"] / a["median_s"],
               "ratio_of_each_round": ratios, **memory, "maxgl": a, "pytorch": b}
@@ -242,7 +245,8 @@ def compare(args, what):
           flush=True)
     if memory:
         print(f"  memory: maxgl-cl {a['peak_resident_bytes'] / 2**20:.0f} MiB, PyTorch {b['peak_resident_bytes'] / 2**20:.0f} "
-              f"MiB, {memory['memory_ratio']:.2f} times PyTorch's", flush=True)
+              f"MiB, {memory['memory_ratio']:.2f} times PyTorch's; less the bare processes' {work[0] / 2**20:.0f} and "
+              f"{work[1] / 2**20:.0f} MiB, {memory['work_memory_ratio']:.3f} times", flush=True)
     if b["matrix_product_gflop_per_s"] < SLOW_BLAS * a["peak_gflop_per_s"]:
         print(f"  PyTorch's matrix products reach {b['matrix_product_gflop_per_s']:.1f} GFLOP/s of the device's "
               f"{a['peak_gflop_per_s']:.0f}: no fair comparison. Install a fast BLAS (Debian: libopenblas0-pthread).", flush=True)

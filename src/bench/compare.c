@@ -231,6 +231,12 @@ static gboolean read_record(const Reader *r, JsonObject *record, JsonObject *sib
                                 maxgl_json_string(record, "data", "?"), clip, batch);
         return read_rows(r, record, measurer, find_work(r, MAXGL_COMPARE_DATA, title), error);
     }
+    if (g_str_equal(pass, "recipe")) {
+        title =
+            g_strdup_printf("recipe %s on %s, %.0f videos a step", maxgl_json_string(record, "config", "?"),
+                            maxgl_json_string(record, "data", "?"), batch);
+        return read_rows(r, record, measurer, find_work(r, MAXGL_COMPARE_DATA, title), error);
+    }
     if (g_str_equal(pass, "layers")) {
         title = g_strdup_printf("layers of %s, %.0f clips of %s", net, batch, clip);
         return read_rows(r, record, measurer, find_work(r, MAXGL_COMPARE_LAYERS, title), error);

@@ -133,11 +133,21 @@ gboolean maxgl_record_write(JsonBuilder *b, const char *path, GError **error)
     return maxgl_file_write_atomic(path, text, length, error);
 }
 
-guint64 maxgl_peak_resident_bytes(void)
+static guint64 status_bytes(const char *key)
 {
     g_autofree char *text = NULL;
     if (!g_file_get_contents("/proc/self/status", &text, NULL, NULL))
         return 0;
-    const char *line = strstr(text, "\nVmHWM:");
-    return line ? g_ascii_strtoull(line + strlen("\nVmHWM:"), NULL, 10) * 1024 : 0;
+    const char *line = strstr(text, key);
+    return line ? g_ascii_strtoull(line + strlen(key), NULL, 10) * 1024 : 0;
+}
+
+guint64 maxgl_resident_bytes(void)
+{
+    return status_bytes("\nVmRSS:");
+}
+
+guint64 maxgl_peak_resident_bytes(void)
+{
+    return status_bytes("\nVmHWM:");
 }

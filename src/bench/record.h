@@ -41,6 +41,9 @@ void maxgl_record_rows(JsonBuilder *record, const GPtrArray *rows, const MaxglRo
 /** Ends the record and writes it. MAXGL_ERROR_IO. */
 gboolean maxgl_record_write(JsonBuilder *record, const char *path, GError **error);
 
+/** Memory of the process now, bytes: VmRSS of Linux; 0 where that is not known. */
+guint64 maxgl_resident_bytes(void);
+
 /** The most memory that the process has had at once, bytes: VmHWM of Linux; 0 where that is not known. */
 guint64 maxgl_peak_resident_bytes(void);
 

@@ -4,8 +4,10 @@
 #include "bench/heads.h"
 #include "bench/layers.h"
 #include "bench/network.h"
+#include "bench/recipe.h"
 #include "cli/bench_compare.h"
 #include "cli/command.h"
+#include "cli/recipe_arguments.h"
 #include "cli/table.h"
 
 #include <stdio.h>
@@ -14,11 +16,13 @@
 #define DEFAULT_BATCH G_MININT /* none was given */
 
 typedef struct {
-    char *net, *clip, *pass, *json, *data, *out;
+    char *net, *clip, *pass, *json, *data, *config, *out;
+    char **sets;
     int batch; /* clips; of heads and data: videos, with two clips each */
     int classes, repeats, regions;
     double seconds;
     gboolean exact, compare;
+    guint64 opened; /* bytes resident with nothing but the device opened */
 } Options;
 
 static gboolean parse_clip(const char *text, MaxglResnetSpec *spec, GError **error)
@@ -47,6 +51,8 @@ static void add_work(JsonBuilder *b, const Options *o)
     maxgl_record_string(b, "clip", o->clip);
     maxgl_record_string(b, "algorithms", o->exact ? "exact" : "fast");
     maxgl_record_number(b, "batch", o->batch);
+    if (o->opened > 0)
+        maxgl_record_number(b, "opened_resident_bytes", (double)o->opened);
 }
 
 static void print_roof(const MaxglRoof *roof)
@@ -287,6 +293,51 @@ static gboolean bench_data(const Options *o, MaxglContext *context, GError **err
     return !o->json || write_data(o, context, rows, error);
 }
 
+/* ---------------- a recipe ---------------- */
+
+static gboolean write_recipe(const Options *o, const MaxglContext *context, const MaxglRecipe *recipe,
+                             const GArray *rows, GError **error)
+{
+    g_autoptr(JsonBuilder) b = maxgl_record_begin(context, o->pass);
+    maxgl_record_string(b, "config", o->config);
+    maxgl_record_string(b, "data", recipe->data.path);
+    maxgl_record_string(b, "net", recipe->network.name);
+    maxgl_record_number(b, "width", recipe->network.width);
+    maxgl_record_number(b, "batch", recipe->train.batch);
+    maxgl_record_data(b, rows);
+    return maxgl_record_write(b, o->json, error);
+}
+
+static double clips_per_second(const GArray *rows, guint i)
+{
+    const MaxglDataRow *row = &g_array_index(rows, MaxglDataRow, i);
+    return (double)row->clips / row->seconds;
+}
+
+static gboolean bench_recipe(const Options *o, MaxglContext *context, GError **error)
+{
+    static const char *const titles[] = {"", ">clips/s", ">of the step alone", ">waiting for videos", NULL};
+    const MaxglRecipeArguments given = {.config = o->config, .data = o->data, .sets = o->sets};
+    g_autoptr(MaxglRecipe) recipe = maxgl_recipe_read(&given, error);
+    if (!recipe || !maxgl_recipe_validate(recipe, error))
+        return FALSE;
+    g_autoptr(GArray) rows = maxgl_bench_recipe(context, recipe, o->seconds, error);
+    if (!rows)
+        return FALSE;
+    printf("%s: %s @ %g, %d videos a step\n", o->config, recipe->network.name, recipe->network.width,
+           recipe->train.batch);
+    g_autoptr(MaxglTable) table = maxgl_table_new(titles);
+    for (guint i = 0; i < rows->len; i++) {
+        const MaxglDataRow *row = &g_array_index(rows, MaxglDataRow, i);
+        maxgl_table_add(table, row->name);
+        maxgl_table_addf(table, "%.1f", clips_per_second(rows, i));
+        maxgl_table_addf(table, "%.0f %%", 100 * clips_per_second(rows, i) / clips_per_second(rows, 0));
+        maxgl_table_addf(table, "%.0f %%", 100 * row->waiting);
+    }
+    maxgl_table_print(table, "  ");
+    return !o->json || write_recipe(o, context, recipe, rows, error);
+}
+
 /* ---------------- the command ---------------- */
 
 /* What can be measured, and what is measured unless something else is asked for. */
@@ -296,18 +347,17 @@ typedef struct {
     gboolean (*run)(const Options *o, MaxglContext *context, GError **error);
 } Pass;
 
-static const Pass passes[] = {{"inference", "r3d_18", 2, bench_network},
-                              {"training", "r3d_18", 2, bench_network},
-                              {"layers", "r3d_18", 2, bench_layers},
-                              {"heads", "hara-r3d18", 32, bench_heads},
-                              {"data", "r3d_18", 8, bench_data}};
+static const Pass passes[] = {
+    {"inference", "r3d_18", 2, bench_network}, {"training", "r3d_18", 2, bench_network},
+    {"layers", "r3d_18", 2, bench_layers},     {"heads", "hara-r3d18", 32, bench_heads},
+    {"data", "r3d_18", 8, bench_data},         {"recipe", "r3d_18", 2, bench_recipe}};
 
 static const Pass *find_pass(const char *name, GError **error)
 {
     for (guint i = 0; i < G_N_ELEMENTS(passes); i++)
         if (g_str_equal(passes[i].name, name))
             return &passes[i];
-    maxgl_command_usage(error, "--pass=%s: give inference, training, layers, heads or data", name);
+    maxgl_command_usage(error, "--pass=%s: give inference, training, layers, heads, data or recipe", name);
     return NULL;
 }
 
@@ -329,6 +379,13 @@ static gboolean check_options(const Options *o, GError **error)
                                    o->seconds);
     if (g_str_equal(o->pass, "data") && !o->data)
         return maxgl_command_usage(error, "--data is missing: a folder of videos, a list, or synth:");
+    if (g_str_equal(o->pass, "recipe") != (o->config != NULL))
+        return maxgl_command_usage(error,
+                                   o->config ? "--config=%s is for --pass recipe"
+                                             : "--config is missing: the recipe that trains%s",
+                                   o->config ? o->config : "");
+    if (o->sets && !o->config)
+        return maxgl_command_usage(error, "--set=%s is for --pass recipe", o->sets[0]);
     return TRUE;
 }
 
@@ -348,6 +405,7 @@ static gboolean run(Options *o, GError **error)
     g_autoptr(MaxglContext) context = resnet ? maxgl_context_open(maxgl_command_device(), error) : NULL;
     if (!context)
         return FALSE;
+    o->opened = maxgl_resident_bytes();
     printf("%s (%s)\n", context->info->name, context->reason);
     return pass->run(o, context, error);
 }
@@ -371,6 +429,7 @@ static const char examples[] = "  maxgl-cl bench\n"
                                "  maxgl-cl bench --device gpu --pass layers --json layers.json\n"
                                "  maxgl-cl bench --pass heads --batch 32\n"
                                "  maxgl-cl bench --pass data --data videos/\n"
+                               "  maxgl-cl bench --pass recipe --config config/demo.cfg\n"
                                "  maxgl-cl bench --compare before.json after.json --out comparison.html";
 
 static const char explanation[] =
@@ -383,6 +442,8 @@ static const char explanation[] =
     "             error of 200 results against float64\n"
     "  heads      Max-GL's scores, estimates and their gradients, without a network\n"
     "  data       decoding and preparing the videos of --data for training\n"
+    "  recipe     the training of --config: its step on clips that are there already, then with\n"
+    "             its videos, in the first epoch and later (nothing is saved)\n"
     "\n"
     "--compare takes records of --json and of bench/vs_pytorch.py. Ratios are how many times as fast\n"
     "as the first of them.\n"
@@ -395,7 +456,7 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
     Options o = {.batch = DEFAULT_BATCH, .classes = 400, .repeats = 5, .seconds = 5};
     const GOptionEntry entries[] = {
         {"pass", 'p', 0, G_OPTION_ARG_STRING, &o.pass,
-         "inference, training, layers, heads or data (inference)", "PASS"},
+         "inference, training, layers, heads, data or recipe (inference)", "PASS"},
         {"net", 'n', 0, G_OPTION_ARG_STRING, &o.net,
          "Network, as maxgl-cl model info names it (r3d_18; heads: hara-r3d18)", "NET"},
         {"clip", 'c', 0, G_OPTION_ARG_STRING, &o.clip, "Clip size: frames, height, width (16x112x112)",
@@ -409,8 +470,11 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
          "Regions of Local-MI (0: every position of the network's layer3)", "R"},
         {"data", 0, 0, G_OPTION_ARG_STRING, &o.data, "Videos: a folder, a list, or synth:key=value,…",
          "SOURCE"},
-        {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &o.seconds, "How long each measurement of data takes (5)",
-         "S"},
+        {"config", 0, 0, G_OPTION_ARG_FILENAME, &o.config, "Recipe, as maxgl-cl train takes it", "FILE"},
+        {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &o.sets, "Change an option of the recipe (repeatable)",
+         "KEY=VALUE"},
+        {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &o.seconds,
+         "How long each measurement of data or of a recipe takes (5)", "S"},
         {"repeats", 'r', 0, G_OPTION_ARG_INT, &o.repeats, "Timed runs, after one that is not counted (5)",
          "N"},
         {"json", 0, 0, G_OPTION_ARG_FILENAME, &o.json, "Also write a record of the measurement", "FILE"},
@@ -439,6 +503,8 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
     g_free(o.pass);
     g_free(o.json);
     g_free(o.data);
+    g_free(o.config);
+    g_strfreev(o.sets);
     g_free(o.out);
     return ok;
 }

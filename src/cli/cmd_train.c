@@ -1,7 +1,7 @@
 /* maxgl-cl train: from a recipe and videos to a trained network. */
 #include "base/interrupt.h"
 #include "cli/command.h"
-#include "learn/run.h"
+#include "cli/recipe_arguments.h"
 #include "learn/train.h"
 
 #include <string.h>
@@ -23,15 +23,6 @@ static void arguments_clear(Arguments *a)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arguments, arguments_clear)
 
-/* A path, or the name of a recipe that was installed with the program ("demo"). */
-static char *find_config(const char *name)
-{
-    g_autofree char *file = g_strdup_printf("%s%s", name, g_str_has_suffix(name, ".cfg") ? "" : ".cfg");
-    g_autofree char *installed = g_build_filename(MAXGL_CONFIG_DIR, file, NULL);
-    gboolean plain = !strchr(name, G_DIR_SEPARATOR) && !g_file_test(name, G_FILE_TEST_EXISTS);
-    return g_strdup(plain && g_file_test(installed, G_FILE_TEST_EXISTS) ? installed : name);
-}
-
 /* "runs/demo" for config/demo.cfg. */
 static char *default_out(const char *config)
 {
@@ -39,24 +30,6 @@ static char *default_out(const char *config)
     if (g_str_has_suffix(name, ".cfg"))
         name[strlen(name) - 4] = '\0';
     return g_build_filename("runs", name, NULL);
-}
-
-static MaxglRecipe *read_recipe(const Arguments *a, const char *out, GError **error)
-{
-    g_autoptr(MaxglRecipe) recipe = maxgl_recipe_new();
-    g_autofree char *config = a->config ? find_config(a->config) : NULL;
-    g_autofree char *data = a->data ? g_strdup_printf("data.path=%s", a->data) : NULL;
-    g_autoptr(GPtrArray) sets = g_ptr_array_new();
-    if (data)
-        g_ptr_array_add(sets, data);
-    for (char **set = a->sets; set && *set; set++)
-        g_ptr_array_add(sets, *set);
-    g_ptr_array_add(sets, NULL);
-    const char *const *changes = (const char *const *)sets->pdata;
-    gboolean good = a->resume && !config
-                        ? maxgl_run_read_recipe(out, recipe, changes, error)
-                        : maxgl_options_load(&maxgl_recipe_table, recipe, config, changes, error);
-    return good ? g_steal_pointer(&recipe) : NULL;
 }
 
 static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
@@ -112,7 +85,11 @@ gboolean maxgl_cmd_train(int argc, char **argv, GError **error)
         return maxgl_command_usage(error, "--memory-limit=%d is out of range; allowed: 1 …",
                                    arguments.memory_limit);
     g_autofree char *out = arguments.out ? g_strdup(arguments.out) : default_out(arguments.config);
-    g_autoptr(MaxglRecipe) recipe = read_recipe(&arguments, out, error);
+    const MaxglRecipeArguments given = {.config = arguments.config,
+                                        .data = arguments.data,
+                                        .sets = arguments.sets,
+                                        .resumed = arguments.resume ? out : NULL};
+    g_autoptr(MaxglRecipe) recipe = maxgl_recipe_read(&given, error);
     if (!recipe)
         return FALSE;
     const MaxglTrainOptions options = {.recipe = recipe,

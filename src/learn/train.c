@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "learn/feed.h"
 #include "learn/metrics.h"
 #include "learn/run.h"
 #include "learn/trainer.h"
@@ -56,21 +57,6 @@ static gboolean refuse(GError **error, const char *format, ...)
     va_end(arguments);
     g_set_error_literal(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, message);
     return FALSE;
-}
-
-static gboolean open_data(Session *s, GError **error)
-{
-    const char *split = s->recipe->data.split;
-    g_autoptr(MaxglDataset) all = maxgl_dataset_open(s->recipe->data.path, error);
-    if (!all)
-        return FALSE;
-    /* The default asks for nothing where there are no splits; a wish of one's own does. */
-    gboolean unsplit = !maxgl_dataset_has_column(all, "split") && strcmp(split, "train") == 0;
-    if (split[0] == '\0' || unsplit)
-        s->dataset = g_steal_pointer(&all);
-    else if (!(s->dataset = maxgl_dataset_filter(all, "split", split, error)))
-        g_prefix_error(error, "data.split: ");
-    return s->dataset != NULL;
 }
 
 /* How long the run is, which needs the number of videos. */
@@ -146,23 +132,10 @@ static gboolean restore(Session *s, GError **error)
 
 static gboolean open_loader(Session *s, GError **error)
 {
-    const MaxglRecipe *r = s->recipe;
     MaxglLoaderOptions options;
-    maxgl_loader_options_init(&options);
-    options.seed = (guint64)r->train.seed;
-    options.clip = (MaxglClipSpec){r->clip.frames, r->clip.stride, r->data.short_videos};
-    options.clips_per_video = s->task->clips_per_video;
-    options.batch = r->train.batch;
-    options.train = TRUE;
-    options.augmentation = r->augment;
-    options.epochs = 0; /* the number of steps ends the run */
+    maxgl_feed_loader_options(s->recipe, s->task, &options);
     options.start_epoch = (guint)(s->position.step / s->steps_per_epoch);
     options.start_step = (gsize)(s->position.step % s->steps_per_epoch);
-    options.workers = r->data.workers;
-    options.prefetch = r->data.prefetch;
-    options.cache_bytes = (gsize)r->data.cache_mb << 20;
-    options.max_bad = r->data.bad_fraction;
-    options.timeout = r->data.timeout;
     s->loader = maxgl_loader_new(s->dataset, &options, error);
     return s->loader != NULL;
 }
@@ -334,9 +307,10 @@ gboolean maxgl_train(const MaxglTrainOptions *options, GError **error)
     g_auto(Session) s = {.recipe = options->recipe, .task = maxgl_task_of(options->recipe)};
     GError *reason = NULL;
     if (!maxgl_recipe_validate(s.recipe, error) || !open_device(&s, options, error) ||
-        !(s.run = maxgl_run_open(options->out, s.recipe, options->resume, error)) || !open_data(&s, error) ||
-        !plan_length(&s, error) || !make_trainer(&s, error) || (options->resume && !restore(&s, error)) ||
-        !open_loader(&s, error) || !begin_run(&s, options->out, error))
+        !(s.run = maxgl_run_open(options->out, s.recipe, options->resume, error)) ||
+        !(s.dataset = maxgl_feed_open(s.recipe, error)) || !plan_length(&s, error) ||
+        !make_trainer(&s, error) || (options->resume && !restore(&s, error)) || !open_loader(&s, error) ||
+        !begin_run(&s, options->out, error))
         return FALSE;
     if (run_steps(&s, &reason))
         return TRUE;

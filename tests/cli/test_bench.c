@@ -175,10 +175,51 @@ static void data(void **state)
     cli_assert_contains(few->err, "5");
 }
 
+static void recipe(void **state)
+{
+    static const char *const names[] = {"step", "train, first epoch", "train"};
+    cli_write("tiny.cfg", "network: { name = \"r3d-vcop\"; width = 0.0625; };\n"
+                          "clip: { frames = 4; stride = 1; size = 16; };\n"
+                          "objective: { hidden = 16; regions = [1, 1, 1]; };\n"
+                          "train: { batch = 4; };\n");
+    g_autoptr(CliRun) run =
+        cli_expect(0, "bench", "--pass", "recipe", "--config", "tiny.cfg", "--data",
+                   "synth:videos=9,test=0,test_new=0,width=16,height=16,frames=8", "--set",
+                   "train.optimizer=adam", "--seconds", "0.2", "--json", "recipe.json", NULL);
+    cli_assert_contains(run->out, "tiny.cfg: r3d-vcop @ 0.0625, 4 videos a step");
+    cli_assert_contains(run->out, "of the step alone");
+    g_autoptr(JsonParser) parser = parse("recipe.json");
+    JsonArray *rows = json_object_get_array_member(root_of(parser), "rows");
+    assert_int_equal(json_array_get_length(rows), 3);
+    for (guint i = 0; i < 3; i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        assert_string_equal(json_object_get_string_member(row, "name"), names[i]);
+        positive(row, "clips_per_s");
+        assert_true((int)positive(row, "clips") % 8 == 0);
+        assert_true(positive(row, "seconds") >= 0.2);
+    }
+    assert_false(cli_exists("runs"));
+    g_autoptr(CliRun) compared =
+        cli_expect(0, "bench", "--compare", "recipe.json", "-o", "recipe.html", NULL);
+    cli_assert_contains(compared->out, "recipe tiny.cfg on synth:videos=9");
+    g_autoptr(CliRun) few = cli_expect(2, "bench", "--pass", "recipe", "--config", "tiny.cfg", "--data",
+                                       "synth:videos=3,test=0,test_new=0", NULL);
+    cli_assert_contains(few->err, "train.batch: 4 is more than the 3 videos");
+    g_autoptr(CliRun) none = cli_expect(2, "bench", "--pass", "recipe", NULL);
+    cli_assert_contains(none->err, "--config is missing: the recipe that trains");
+    g_autoptr(CliRun) other = cli_expect(2, "bench", "--config", "tiny.cfg", NULL);
+    cli_assert_contains(other->err, "--config=tiny.cfg is for --pass recipe");
+    g_autoptr(CliRun) set = cli_expect(2, "bench", "--set", "train.batch=4", NULL);
+    cli_assert_contains(set->err, "--set=train.batch=4 is for --pass recipe");
+    g_autoptr(CliRun) missing = cli_expect(1, "bench", "--pass", "recipe", "--config", "missing.cfg", NULL);
+    cli_assert_contains(missing->err, "missing.cfg: cannot read");
+}
+
 static void usage(void **state)
 {
     g_autoptr(CliRun) pass = cli_expect(2, "bench", "--pass", "everything", NULL);
-    cli_assert_contains(pass->err, "--pass=everything: give inference, training, layers, heads or data");
+    cli_assert_contains(pass->err,
+                        "--pass=everything: give inference, training, layers, heads, data or recipe");
     g_autoptr(CliRun) clip = cli_expect(2, "bench", "--clip", "16x112", NULL);
     cli_assert_contains(clip->err, "--clip=16x112: give frames, height and width, such as 16x112x112");
     g_autoptr(CliRun) batch = cli_expect(2, "bench", "--batch", "-3", NULL);
@@ -296,6 +337,7 @@ int main(void)
         cmocka_unit_test(other_layers),
         cmocka_unit_test(heads),
         cmocka_unit_test(data),
+        cmocka_unit_test(recipe),
         cmocka_unit_test(usage),
         cmocka_unit_test(record_cannot_be_written),
         cmocka_unit_test(compare),

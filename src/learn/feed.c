@@ -1,0 +1,36 @@
+#include "learn/feed.h"
+
+#include <string.h>
+
+MaxglDataset *maxgl_feed_open(const MaxglRecipe *recipe, GError **error)
+{
+    const char *split = recipe->data.split;
+    g_autoptr(MaxglDataset) all = maxgl_dataset_open(recipe->data.path, error);
+    if (!all)
+        return NULL;
+    /* The default asks for nothing where there are no splits; a wish of one's own does. */
+    const gboolean unsplit = !maxgl_dataset_has_column(all, "split") && strcmp(split, "train") == 0;
+    if (split[0] == '\0' || unsplit)
+        return g_steal_pointer(&all);
+    MaxglDataset *chosen = maxgl_dataset_filter(all, "split", split, error);
+    if (!chosen)
+        g_prefix_error(error, "data.split: ");
+    return chosen;
+}
+
+void maxgl_feed_loader_options(const MaxglRecipe *recipe, const MaxglTask *task, MaxglLoaderOptions *options)
+{
+    maxgl_loader_options_init(options);
+    options->seed = (guint64)recipe->train.seed;
+    options->clip = (MaxglClipSpec){recipe->clip.frames, recipe->clip.stride, recipe->data.short_videos};
+    options->clips_per_video = task->clips_per_video;
+    options->batch = recipe->train.batch;
+    options->train = TRUE;
+    options->augmentation = recipe->augment;
+    options->epochs = 0; /* the number of steps ends the run */
+    options->workers = recipe->data.workers;
+    options->prefetch = recipe->data.prefetch;
+    options->cache_bytes = (gsize)recipe->data.cache_mb << 20;
+    options->max_bad = recipe->data.bad_fraction;
+    options->timeout = recipe->data.timeout;
+}
