@@ -116,6 +116,8 @@ static gboolean forecast_memory(MaxglModelShown *model, GError **error)
                                 error);
 }
 
+#define NO_BATCH G_MININT /* none was given */
+
 /* What model info is told. */
 typedef struct {
     char *clip;
@@ -171,9 +173,9 @@ static gboolean parse_info(int *argc, char ***argv, InfoArguments *a, GError **e
     };
     if (!maxgl_command_parse(&help, argc, argv, error))
         return FALSE;
-    if (a->batch < 0 || a->batch > 65536)
+    if (a->batch != NO_BATCH && (a->batch < 1 || a->batch > 65536))
         return maxgl_command_usage(error, "--batch=%d is out of range; allowed: 1 … 65536", a->batch);
-    if (a->batch == 0 && (a->training || a->exact))
+    if (a->batch == NO_BATCH && (a->training || a->exact))
         return maxgl_command_usage(error, "--%s says how memory is used; give --batch too",
                                    a->training ? "training" : "exact");
     return TRUE;
@@ -181,7 +183,7 @@ static gboolean parse_info(int *argc, char ***argv, InfoArguments *a, GError **e
 
 static gboolean run_info(int argc, char **argv, GError **error)
 {
-    g_auto(InfoArguments) a = {.classes = -1};
+    g_auto(InfoArguments) a = {.classes = -1, .batch = NO_BATCH};
     g_auto(MaxglModelShown) model = {0};
     if (!parse_info(&argc, &argv, &a, error))
         return FALSE;
@@ -192,7 +194,7 @@ static gboolean run_info(int argc, char **argv, GError **error)
                 : !open_network(argv[1], a.clip, a.classes == -1 ? 400 : a.classes, &model, error))
         return FALSE;
     model.memory = (MaxglModelMemory){.batch = a.batch, .training = a.training, .exact = a.exact};
-    if (a.batch > 0 && !forecast_memory(&model, error))
+    if (a.batch != NO_BATCH && !forecast_memory(&model, error))
         return FALSE;
     if (a.json)
         maxgl_model_print_json(&model);

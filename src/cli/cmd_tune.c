@@ -1,5 +1,6 @@
 /* maxgl-cl tune: finds the fastest parameters of kernels on a device, and tells where those in use come from.
  */
+#include "base/file.h"
 #include "base/interrupt.h"
 #include "bench/tune.h"
 #include "cli/command.h"
@@ -138,6 +139,9 @@ static gboolean tune(const Options *o, MaxglContext *context, const MaxglResnet 
     const MaxglTuneOptions options = {.batch = o->batch, .minutes = o->budget};
     MaxglTuneCounts counts;
     g_autofree char *path = o->out ? g_strdup(o->out) : maxgl_tuning_user_path();
+    g_autofree char *folder = g_path_get_dirname(path);
+    if (!maxgl_dir_ensure(folder, error)) /* said now, not when the budget is spent */
+        return FALSE;
     g_autoptr(GPtrArray) rows = maxgl_tune_network(context, resnet, &options, &counts, error);
     if (!rows)
         return FALSE;

@@ -13,8 +13,8 @@
  * cache folder), then compiled from source with #include "x.clh" expanded (from $MAXGL_KERNEL_DIR where set,
  * else from the copy in the library). Cache key: SHA-256 of the expanded source, the options, and the
  * platform's, device's and driver's versions. A damaged entry is rebuilt; a cache that cannot be written
- * costs time and nothing else. PoCL's programs are left to PoCL's own cache: to hand out a program it compiles
- * every kernel in a form that it never runs, which doubles the time of a first start.
+ * costs time and nothing else. PoCL's programs are left to PoCL's own cache: to hand out a program it
+ * compiles every kernel in a form that it never runs, which doubles the time of a first start.
  *
  * Returns: a kernel to give to clReleaseKernel(); NULL with MAXGL_ERROR_DEVICE and the compiler's first
  * lines.

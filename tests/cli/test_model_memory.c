@@ -93,6 +93,8 @@ static void test_usage(void **state)
 {
     g_autoptr(CliRun) batch = cli_expect(2, "model", "info", "r3d_18", "--batch=-1", NULL);
     cli_assert_contains(batch->err, "--batch=-1 is out of range");
+    g_autoptr(CliRun) none = cli_expect(2, "model", "info", "r3d_18", "--batch=0", NULL);
+    cli_assert_contains(none->err, "--batch=0 is out of range");
     g_autoptr(CliRun) training = cli_expect(2, "model", "info", "r3d_18", "--training", NULL);
     cli_assert_contains(training->err, "--training says how memory is used; give --batch too");
     g_autoptr(CliRun) huge =

@@ -64,6 +64,15 @@ static void test_no_budget(void **state)
     assert_false(cli_exists("new.cfg"));
 }
 
+/* Said before time is spent. */
+static void test_out_cannot_be_written(void **state)
+{
+    cli_write("file", "in the way");
+    g_autoptr(CliRun) run = cli_expect(1, "tune", TINY, "--out", "file/new.cfg", NULL);
+    cli_assert_contains(run->err, "file");
+    assert_null(strstr(run->out, "candidates"));
+}
+
 static void test_wrong_usage(void **state)
 {
     static const struct {
@@ -89,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_search_and_show),
         cmocka_unit_test(test_no_budget),
+        cmocka_unit_test(test_out_cannot_be_written),
         cmocka_unit_test(test_wrong_usage),
     };
     return cmocka_run_group_tests(tests, cli_set_up, cli_tear_down);
