@@ -178,6 +178,11 @@ void maxgl_program_show_progress(void)
     shows_progress = TRUE;
 }
 
+gboolean maxgl_program_shows_progress(void)
+{
+    return shows_progress;
+}
+
 void maxgl_program_progress_done(MaxglContext *context)
 {
     g_clear_pointer(&context->building, maxgl_progress_free);

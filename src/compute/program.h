@@ -26,6 +26,9 @@ cl_kernel maxgl_kernel_new(MaxglContext *context, const char *file, const char *
  * second to build. For programs that talk to a person. */
 void maxgl_program_show_progress(void);
 
+/** Whether that was asked for. */
+gboolean maxgl_program_shows_progress(void);
+
 /** Ends that, if it is under way: what was built is about to run. */
 void maxgl_program_progress_done(MaxglContext *context);
 

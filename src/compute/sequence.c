@@ -1,5 +1,6 @@
 #include "compute/sequence.h"
 
+#include "base/progress.h"
 #include "compute/program.h"
 #include <string.h>
 
@@ -24,6 +25,7 @@ struct MaxglSequence {
     MaxglContext *context;
     GPtrArray *steps;
     gboolean dry;
+    gboolean has_run;
 };
 
 static void step_free(Step *step)
@@ -289,12 +291,30 @@ static cl_int enqueue(MaxglContext *context, const Step *step, cl_event *event)
     return CL_SUCCESS;
 }
 
+/* PoCL compiles a kernel when it runs for the first time. So as long as somebody watches, each is waited for
+ * then, and once that takes more than a second a bar says what is going on. */
+static void show_first_run(const MaxglSequence *sequence, guint done, const char *label, gint64 start,
+                           MaxglProgress **progress)
+{
+    clFinish(sequence->context->queue);
+    if (g_get_monotonic_time() - start < G_USEC_PER_SEC)
+        return;
+    if (!*progress)
+        *progress = maxgl_progress_new("first run of the kernels", sequence->steps->len);
+    maxgl_progress_set(*progress, done, "%s", label);
+}
+
 gboolean maxgl_sequence_run(MaxglSequence *sequence, GError **error)
 {
     MaxglContext *context = sequence->context;
     g_return_val_if_fail(!sequence->dry, FALSE);
+    g_autoptr(MaxglProgress) progress = NULL;
+    const gint64 start = g_get_monotonic_time();
+    const gboolean watched =
+        !sequence->has_run && context->info->vendor == MAXGL_VENDOR_POCL && maxgl_program_shows_progress();
     if (context->building)
         maxgl_program_progress_done(context);
+    sequence->has_run = TRUE;
     for (guint i = 0; i < sequence->steps->len; i++) {
         Step *step = g_ptr_array_index(sequence->steps, i);
         if (step->kind == STEP_CALL) {
@@ -312,6 +332,8 @@ gboolean maxgl_sequence_run(MaxglSequence *sequence, GError **error)
             maxgl_profile_record(context->profile, step->label, event);
             clReleaseEvent(event);
         }
+        if (watched)
+            show_first_run(sequence, i + 1, step->label, start, &progress);
     }
     clFlush(context->queue);
     return TRUE;
