@@ -5,21 +5,14 @@
 // sum has one order, whatever the number of work-items at once. One frequency of its V and M stays in its core's cache.
 //
 // -D BI, BO   blocks of input and output (BO is the vector width)
+//    TILE     outputs a tile's side: 4 or 2
 //    KU, CU   register tile: KU vectors of output channels × CU input channels; CU divides BI
 //    TAPS     divides taps_t
 //    GROUP    tiles of a group of V and M
 
 #define VECTOR BO
 #include "layout.clh"
-
-// Gᵀ: six frequencies to three weights.
-#define WEIGHTS_FROM_FREQUENCIES(o, f0, f1, f2, f3, f4, f5)                                                                    \
-    {                                                                                                                          \
-        const floatv s_ = (f1 + f2) * (1.0f / 6.0f), p_ = (f3 + f4) * (1.0f / 24.0f);                                          \
-        o[0] = fma(f0, (floatv)(0.25f), p_ - s_);                                                                              \
-        o[1] = fma(f2 - f1, (floatv)(1.0f / 6.0f), (f3 - f4) * (1.0f / 12.0f));                                                \
-        o[2] = fma(p_, (floatv)(4.0f), f5 - s_);                                                                               \
-    }
+#include "conv3d_winograd_tile.clh"
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv3d_winograd_backward_weights(__global const float *restrict v, __global const float *restrict m, __global float *dw,
@@ -27,10 +20,10 @@ conv3d_winograd_backward_weights(__global const float *restrict v, __global cons
                                  int chunk_tiles)
 {
     const int kb = get_global_id(0) * KU, cb = get_global_id(1), kt0 = get_global_id(2) * TAPS;
-    const size_t v_block = (size_t)chunk_tiles * 36 * BI, m_block = (size_t)chunk_tiles * 36 * BO;
-    floatv sums[TAPS][36][KU][BI];
+    const size_t v_block = (size_t)chunk_tiles * FREQUENCIES * BI, m_block = (size_t)chunk_tiles * FREQUENCIES * BO;
+    floatv sums[TAPS][FREQUENCIES][KU][BI];
 
-    for (int f = 0; f < 36; f++)
+    for (int f = 0; f < FREQUENCIES; f++)
         for (int tap = 0; tap < TAPS; tap++) {
             // Frames of the output that meet a frame of the input at this tap.
             const int shift = kt0 + tap - pad_t, first = max(0, -shift), last = min(out_t, in_t - shift);
@@ -44,7 +37,7 @@ conv3d_winograd_backward_weights(__global const float *restrict v, __global cons
                 for (int t = first; t < last; t++) {
                     __global const float *vp = v + ((t + shift) * in_blocks + cb) * v_block + f * GROUP * BI + c0;
                     __global const float *mp = m + (t * out_blocks + kb) * m_block + f * GROUP * BO;
-                    for (int g = 0; g < chunk_tiles; g += GROUP, vp += 36 * GROUP * BI, mp += 36 * GROUP * BO)
+                    for (int g = 0; g < chunk_tiles; g += GROUP, vp += FREQUENCIES * GROUP * BI, mp += FREQUENCIES * GROUP * BO)
                         for (int i = 0; i < GROUP; i++) {
                             floatv d[KU];
 #pragma unroll
@@ -71,16 +64,22 @@ conv3d_winograd_backward_weights(__global const float *restrict v, __global cons
         for (int k = 0; k < KU; k++) {
             __global float *to = dw + ((((size_t)kb + k) * in_blocks + cb) * taps_t + kt0 + tap) * 9 * BI * BO;
             for (int c = 0; c < BI; c++) {
-                floatv x[6][3];
+                floatv x[EDGE][3];
 #pragma unroll
-                for (int i = 0; i < 6; i++)
-                    WEIGHTS_FROM_FREQUENCIES(x[i], sums[tap][i * 6][k][c], sums[tap][i * 6 + 1][k][c],
-                                             sums[tap][i * 6 + 2][k][c], sums[tap][i * 6 + 3][k][c],
-                                             sums[tap][i * 6 + 4][k][c], sums[tap][i * 6 + 5][k][c])
+                for (int i = 0; i < EDGE; i++) {
+                    floatv row[EDGE];
+#pragma unroll
+                    for (int j = 0; j < EDGE; j++)
+                        row[j] = sums[tap][i * EDGE + j][k][c];
+                    weights_from_frequencies(x[i], row);
+                }
 #pragma unroll
                 for (int j = 0; j < 3; j++) {
-                    floatv o[3];
-                    WEIGHTS_FROM_FREQUENCIES(o, x[0][j], x[1][j], x[2][j], x[3][j], x[4][j], x[5][j])
+                    floatv column[EDGE], o[3];
+#pragma unroll
+                    for (int i = 0; i < EDGE; i++)
+                        column[i] = x[i][j];
+                    weights_from_frequencies(o, column);
 #pragma unroll
                     for (int i = 0; i < 3; i++) {
                         const int at = (i * 3 + j) * BI + c;

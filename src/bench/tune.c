@@ -20,6 +20,7 @@ static const struct {
     {"conv3d_direct", "work_items", {32, 64, 128, 256, 512, -1}},
     {"conv3d_direct", "chunk_pixels", {56, 112, 224, 448, 896, -1}},
     {"conv3d_direct", "splits_mib", {16, 64, 256, -1}},
+    {"conv3d_winograd", "tile", {2, 4, -1}},
     {"conv3d_winograd", "registers", {12, 14, 22, 26, 30, -1}},
     {"conv3d_winograd", "frames", {1, 2, 4, 8, 16, -1}},
     {"conv3d_winograd", "fused_kib", {0, 96, 192, 384, 768, -1}},

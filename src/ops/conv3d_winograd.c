@@ -4,18 +4,11 @@
 
 #include <math.h>
 
-enum {
-    FREQUENCIES = 36,
-    OUTPUTS = 4,
-    FUSED_TILES = 4,
-    WITH_BIAS = 1,
-    WITH_RESIDUAL = 2,
-    WITH_RELU = 4,
-    ACCUMULATE = 8
-};
+enum { FUSED_TILES = 4, WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, ACCUMULATE = 8 };
 
 /* How a pass is cut up. */
 typedef struct {
+    int tile, frequencies;         /* outputs a tile's side, 2 or 4; products a tile */
     int tiles_h, tiles_w, n_tiles; /* spatial tiles of the whole batch */
     int ku, rw, tb;                /* register tile, frames */
     int cu;                        /* backward weights: input channels of the register tile, instead of rw */
@@ -64,10 +57,13 @@ static double tile_cycles(int ku, int rw)
     return MAX(MAX(ku * rw / 2.0, (ku + rw) / 2.0), 4.0) + 0.01 * (ku + rw);
 }
 
-static Plan count_tiles(const MaxglConv3d *conv)
+static Plan count_tiles(MaxglContext *context, const char *shape, const MaxglConv3d *conv)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
-    Plan plan = {.tiles_h = ceil_div(out.h, OUTPUTS), .tiles_w = ceil_div(out.w, OUTPUTS), .ku = 1, .rw = 1};
+    const int tile = tuned(context, shape, "tile", 4) == 2 ? 2 : 4;
+    Plan plan = {.tile = tile, .frequencies = (tile + 2) * (tile + 2), .ku = 1, .rw = 1};
+    plan.tiles_h = ceil_div(out.h, tile);
+    plan.tiles_w = ceil_div(out.w, tile);
     plan.n_tiles = conv->input.n * plan.tiles_h * plan.tiles_w;
     return plan;
 }
@@ -100,9 +96,9 @@ static void choose_tile(MaxglContext *context, const char *shape, int out_blocks
 }
 
 /* Of the transformed weights of @blocks output blocks. */
-static gsize u_floats(const MaxglConv3d *conv, int blocks)
+static gsize u_floats(const MaxglConv3d *conv, const Plan *plan, int blocks)
 {
-    return (gsize)FREQUENCIES * blocks * conv->out_block * conv->kernel[0] *
+    return (gsize)plan->frequencies * blocks * conv->out_block * conv->kernel[0] *
            maxgl_shape_blocks(&conv->input) * conv->input.block;
 }
 
@@ -111,15 +107,15 @@ static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out);
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
-    Plan plan = count_tiles(conv);
+    Plan plan = count_tiles(context, shape, conv);
 
     choose_tile(context, shape, out_blocks, G_MAXINT, &plan);
     plan.tb = MIN(tuned(context, shape, "frames", 4), out.t);
     plan.u_blocks = out_blocks;
-    plan.u_floats = u_floats(conv, out_blocks);
+    plan.u_floats = u_floats(conv, &plan, out_blocks);
 
     /* What a work-item of the fused kernel transforms should stay in its core's cache. */
-    const gsize frame_floats = (gsize)FREQUENCIES * in_blocks * in.block;
+    const gsize frame_floats = (gsize)plan.frequencies * in_blocks * in.block;
     const gsize ring_floats = frame_floats * (plan.tb + conv->kernel[0] - 1);
     const gsize cache = (gsize)tuned(context, shape, "fused_kib", 384) * 1024 / sizeof(float);
     if (cache / ring_floats >= FUSED_TILES) {
@@ -134,9 +130,9 @@ static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
 
     /* Transformed weights that outgrow the cache are made, and used, some output blocks at a time. */
     const gsize last_cache = (gsize)tuned(context, shape, "weights_kib", 8192) * 1024;
-    const int fit = (int)(last_cache / (u_floats(conv, plan.ku) * sizeof(float)));
+    const int fit = (int)(last_cache / (u_floats(conv, &plan, plan.ku) * sizeof(float)));
     plan.u_blocks = MIN(out_blocks, MAX(fit, 1) * plan.ku);
-    plan.u_floats = u_floats(conv, plan.u_blocks);
+    plan.u_floats = u_floats(conv, &plan, plan.u_blocks);
     return plan;
 }
 
@@ -146,7 +142,7 @@ static Plan make_weights_plan(MaxglContext *context, const MaxglConv3d *conv)
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out);
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
-    Plan plan = count_tiles(conv);
+    Plan plan = count_tiles(context, shape, conv);
 
     const int registers = tuned(context, shape, "registers", 14);
     double best = INFINITY;
@@ -165,8 +161,8 @@ static Plan make_weights_plan(MaxglContext *context, const MaxglConv3d *conv)
     plan.taps = items >= 4 * (int)context->info->compute_units ? conv->kernel[0] : 1;
 
     plan.rw = MIN(plan.n_tiles, tuned(context, shape, "group", 8));
-    const gsize v_floats = (gsize)FREQUENCIES * in.t * in_blocks * in.block;
-    const gsize m_floats = (gsize)FREQUENCIES * out.t * out_blocks * out.block;
+    const gsize v_floats = (gsize)plan.frequencies * in.t * in_blocks * in.block;
+    const gsize m_floats = (gsize)plan.frequencies * out.t * out_blocks * out.block;
     cut_into_chunks(context, shape, v_floats + m_floats, &plan);
     plan.v_floats = v_floats * plan.chunk_tiles;
     plan.m_floats = m_floats * plan.chunk_tiles;
@@ -196,17 +192,17 @@ static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, Max
     return u + aligned(context, plan.v_floats * sizeof(float)) + turned;
 }
 
-static char *transform_options(const MaxglConv3d *conv)
+static char *transform_options(const MaxglConv3d *conv, const Plan *plan)
 {
-    return g_strdup_printf("-DBI=%d -DBO=%d", conv->input.block, conv->out_block);
+    return g_strdup_printf("-DBI=%d -DBO=%d -DTILE=%d", conv->input.block, conv->out_block, plan->tile);
 }
 
 /* U of @blocks output blocks from @first on. */
-static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, int first, int blocks,
-                            cl_mem weights, cl_mem u, GError **error)
+static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, const Plan *plan, int first,
+                            int blocks, cl_mem weights, cl_mem u, GError **error)
 {
     const int in_blocks = maxgl_shape_blocks(&conv->input);
-    g_autofree char *options = transform_options(conv);
+    g_autofree char *options = transform_options(conv, plan);
     const MaxglLaunch launch = {
         .file = "conv3d_winograd_transforms.cl",
         .kernel = "conv3d_winograd_weights",
@@ -230,7 +226,7 @@ static gboolean add_input(MaxglSequence *sequence, const MaxglConv3d *conv, cons
 {
     const MaxglShape in = conv->input;
     const int in_blocks = maxgl_shape_blocks(&in);
-    g_autofree char *options = transform_options(conv);
+    g_autofree char *options = transform_options(conv, plan);
     cl_mem zeros =
         maxgl_context_zeros(maxgl_sequence_context(sequence), (gsize)in.block * sizeof(float), error);
     if (!zeros)
@@ -302,8 +298,9 @@ static gboolean add_multiply(MaxglSequence *sequence, const MaxglConv3d *conv, c
 
 static char *program_options(const MaxglConv3d *conv, const Plan *plan)
 {
-    return g_strdup_printf("-DBI=%d -DBO=%d -DKU=%d -DRW=%d -DTB=%d%s", conv->input.block, conv->out_block,
-                           plan->ku, plan->rw, plan->tb, plan->slots ? " -DFUSED" : "");
+    return g_strdup_printf("-DBI=%d -DBO=%d -DTILE=%d -DKU=%d -DRW=%d -DTB=%d%s", conv->input.block,
+                           conv->out_block, plan->tile, plan->ku, plan->rw, plan->tb,
+                           plan->slots ? " -DFUSED" : "");
 }
 
 /* Chunk by chunk of tiles, and in each by output blocks. @weights: to be transformed into @u; NULL where @u
@@ -320,7 +317,7 @@ static gboolean add_chunks(MaxglSequence *sequence, const MaxglConv3d *conv, con
         for (int block = 0; ok && block < out_blocks; block += step) {
             const int blocks = MIN(step, out_blocks - block);
             const gboolean there = !weights || (step == out_blocks && first > 0);
-            ok = (there || add_weights(sequence, conv, block, blocks, weights, u, error)) &&
+            ok = (there || add_weights(sequence, conv, plan, block, blocks, weights, u, error)) &&
                  add_multiply(sequence, conv, plan, first, block, blocks, options, u, v, y, epilogue,
                               accumulate, error);
         }
@@ -343,8 +340,9 @@ static gboolean add_products(MaxglSequence *sequence, const MaxglConv3d *conv, c
     if (!plan->slots)
         ok = add_chunks(sequence, conv, plan, options, x, weights, u, v, y, epilogue, accumulate, error);
     else
-        ok = (!weights || add_weights(sequence, conv, 0, maxgl_shape_blocks(&out), weights, u, error)) &&
-             add_fused(sequence, conv, plan, options, x, u, v, y, epilogue, accumulate, error);
+        ok =
+            (!weights || add_weights(sequence, conv, plan, 0, maxgl_shape_blocks(&out), weights, u, error)) &&
+            add_fused(sequence, conv, plan, options, x, u, v, y, epilogue, accumulate, error);
     clReleaseMemObject(v);
     return ok;
 }
@@ -376,21 +374,22 @@ static gboolean worthwhile(MaxglContext *context, const MaxglConv3d *conv, Maxgl
     const gint64 pixels = (gint64)out.n * out.t * out.h * out.w, tiles = (gint64)plan.n_tiles * out.t;
     return MIN(conv->input.c, conv->out_channels) >= tuned(context, shape, "least_channels", 16) &&
            tiles >= tuned(context, shape, "least_tiles", 64) &&
-           pixels * 100 >= tiles * OUTPUTS * OUTPUTS * tuned(context, shape, "least_filled_percent", 50);
+           pixels * 100 >= tiles * plan.tile * plan.tile * tuned(context, shape, "least_filled_percent", 50);
 }
 
 static gsize prepared_bytes(MaxglContext *context, const MaxglConv3d *conv)
 {
-    (void)context;
     const MaxglShape out = maxgl_conv3d_output(conv);
-    return u_floats(conv, maxgl_shape_blocks(&out)) * sizeof(float);
+    const Plan plan = make_plan(context, conv);
+    return u_floats(conv, &plan, maxgl_shape_blocks(&out)) * sizeof(float);
 }
 
 static gboolean prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights, cl_mem prepared,
                         GError **error)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
-    return add_weights(sequence, conv, 0, maxgl_shape_blocks(&out), weights, prepared, error);
+    const Plan plan = make_plan(maxgl_sequence_context(sequence), conv);
+    return add_weights(sequence, conv, &plan, 0, maxgl_shape_blocks(&out), weights, prepared, error);
 }
 
 static gboolean forward_prepared(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem prepared,
@@ -436,7 +435,7 @@ static gboolean add_weights_chunk(MaxglSequence *sequence, const MaxglConv3d *co
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out),
               tiles = tiles_of_chunk(plan, first);
-    g_autofree char *transform = transform_options(conv);
+    g_autofree char *transform = transform_options(conv, plan);
     g_autofree char *options = g_strdup_printf("%s -DKU=%d -DCU=%d -DTAPS=%d -DGROUP=%d", transform, plan->ku,
                                                plan->cu, plan->taps, plan->rw);
     cl_mem zeros =

@@ -21,14 +21,16 @@ struct CheckReport {
     MaxglContext *context;
     GArray *buffers; /* of Buffer, of the case that runs */
     guint comparisons, failures;
+    double limit;                  /* of every comparison; 0: none */
     double worst, worst_tolerance; /* by worst/worst_tolerance */
     char *worst_place;
 };
 
-CheckReport *check_report_new(const char *name)
+CheckReport *check_report_new(const char *name, double limit)
 {
     CheckReport *report = g_new0(CheckReport, 1);
     report->name = g_strdup(name);
+    report->limit = limit;
     report->buffers = g_array_new(FALSE, FALSE, sizeof(Buffer));
     return report;
 }
@@ -192,6 +194,8 @@ static void judge(CheckReport *report, const char *what, double error, double to
                   double got, double want)
 {
     report->comparisons++;
+    if (report->limit > 0)
+        tolerance = MIN(tolerance, report->limit);
     if (!(error <= tolerance))
         check_fail(report,
                    "%s: relative error %.2e, allowed %.0e; worst at [%" G_GSIZE_FORMAT "] of %" G_GSIZE_FORMAT

@@ -78,8 +78,9 @@ typedef double (*CheckFunction)(gpointer data);
 void check_derivative(CheckReport *report, const char *what, CheckFunction function, gpointer data, double *x,
                       const double *derivative, gsize n, double tolerance);
 
-/** @name: the operator's, for messages. */
-CheckReport *check_report_new(const char *name);
+/** @name: the operator's, for messages. @limit: comparisons that allow more than this allow this; 0: as they
+ * are. */
+CheckReport *check_report_new(const char *name, double limit);
 void check_report_free(CheckReport *report);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CheckReport, check_report_free)
 

@@ -9,6 +9,7 @@ static const double BENCH_SECONDS = 1.0; /* at least, a case */
 typedef struct {
     char *only, *device, *tuning;
     int case_index;
+    double limit;
     gboolean list, small, bench;
 } Options;
 
@@ -26,6 +27,8 @@ static gboolean parse(Options *options, int *argc, char ***argv, GError **error)
         {"device", 0, 0, G_OPTION_ARG_STRING, &options->device, "auto, cpu, gpu, P:D or part of a name", "S"},
         {"tuning", 0, 0, G_OPTION_ARG_FILENAME, &options->tuning,
          "A tuning database that takes precedence, to check a device's kernels on another device", "FILE"},
+        {"limit", 0, 0, G_OPTION_ARG_DOUBLE, &options->limit,
+         "Relative errors must not exceed this, where a check would allow more", "X"},
         {NULL}};
     g_autoptr(GOptionContext) context = g_option_context_new("– check kernels against plain C");
     g_option_context_add_main_entries(context, entries, NULL);
@@ -61,7 +64,7 @@ static gboolean wanted(const Options *options, guint index)
 
 static gboolean run_checks(const Options *options, MaxglContext *context, const MaxglCheck *check)
 {
-    g_autoptr(CheckReport) report = check_report_new(check->name);
+    g_autoptr(CheckReport) report = check_report_new(check->name, options->limit);
     const gint64 start = g_get_monotonic_time();
     guint cases = 0;
     for (guint i = 0; i < check->n_cases; i++) {
@@ -130,7 +133,7 @@ static gboolean bench_case(MaxglContext *context, const MaxglCheck *check, guint
 
 static gboolean run_benches(const Options *options, MaxglContext *context, const MaxglCheck *check)
 {
-    g_autoptr(CheckReport) report = check_report_new(check->name);
+    g_autoptr(CheckReport) report = check_report_new(check->name, options->limit);
     for (guint i = 0; i < check->n_benches; i++) {
         if (!wanted(options, i))
             continue;

@@ -11,7 +11,7 @@
 
 static void wrong_numbers_fail(void **state)
 {
-    g_autoptr(CheckReport) report = check_report_new("numbers");
+    g_autoptr(CheckReport) report = check_report_new("numbers", 0);
     const double want[] = {3, 4, 0};
     check_compare(report, "equal", (float[]){3, 4, 0}, want, 3, 0);
     check_compare(report, "close", (float[]){3, 4, 4e-3F}, want, 3, 1e-3);
@@ -26,6 +26,18 @@ static void wrong_numbers_fail(void **state)
     assert_int_equal(check_report_failures(report), 4);
 }
 
+static void limit_lowers_what_is_allowed(void **state)
+{
+    g_autoptr(CheckReport) report = check_report_new("limit", 1e-4);
+    const double want[] = {1};
+    check_compare(report, "within", (float[]){1 + 5e-5F}, want, 1, 1e-3);
+    assert_int_equal(check_report_failures(report), 0);
+    check_compare(report, "beyond", (float[]){1 + 5e-4F}, want, 1, 1e-3);
+    assert_int_equal(check_report_failures(report), 1);
+    check_compare(report, "stricter than the limit", (float[]){1 + 5e-5F}, want, 1, 1e-5);
+    assert_int_equal(check_report_failures(report), 2);
+}
+
 static double cube(gpointer x)
 {
     return pow(*(double *)x, 3);
@@ -33,7 +45,7 @@ static double cube(gpointer x)
 
 static void wrong_derivative_fails(void **state)
 {
-    g_autoptr(CheckReport) report = check_report_new("derivative");
+    g_autoptr(CheckReport) report = check_report_new("derivative", 0);
     double x = 2;
     check_derivative(report, "cube", cube, &x, &x, (double[]){12}, 1, 1e-8);
     assert_int_equal(check_report_failures(report), 0);
@@ -47,7 +59,7 @@ static void device_mistakes_fail(void **state)
     g_autoptr(GError) error = NULL;
     g_autoptr(MaxglContext) context = maxgl_context_open(NULL, &error);
     assert_non_null(context);
-    g_autoptr(CheckReport) report = check_report_new("device");
+    g_autoptr(CheckReport) report = check_report_new("device", 0);
     const float data[4] = {1, 2, 3, 0};
     const double want[4] = {1, 2, 3};
 
@@ -83,6 +95,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_numbers_fail),
+        cmocka_unit_test(limit_lowers_what_is_allowed),
         cmocka_unit_test(wrong_derivative_fails),
         cmocka_unit_test(device_mistakes_fail),
     };
