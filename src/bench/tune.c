@@ -42,7 +42,7 @@ static const struct {
     const char *algorithm, *kernel, *name, *none;
 } thresholds[] = {
     {"winograd", "conv3d_winograd", "least_channels", "1"},
-    {"winograd", "conv3d_winograd", "least_tiles", "1"},
+    {"winograd", "conv3d_winograd", "least_tiles", "0"},
     {"winograd", "conv3d_winograd", "least_filled_percent", "0"},
     {"dot", "conv3d_dot", "least_channels", "1"},
     {"dot", "conv3d_dot", "most_pixels", "1000000000"},

@@ -57,10 +57,18 @@ static double tile_cycles(int ku, int rw)
     return MAX(MAX(ku * rw / 2.0, (ku + rw) / 2.0), 4.0) + 0.01 * (ku + rw);
 }
 
-static Plan count_tiles(MaxglContext *context, const char *shape, const MaxglConv3d *conv)
+/* The side of a tile that takes fewer products for a map; @even: where both take as many. */
+static int smaller_waste(const MaxglShape *out, int even)
+{
+    const gint64 of_2 = 16 * (gint64)ceil_div(out->h, 2) * ceil_div(out->w, 2),
+                 of_4 = 36 * (gint64)ceil_div(out->h, 4) * ceil_div(out->w, 4);
+    return of_2 < of_4 ? 2 : of_4 < of_2 ? 4 : even;
+}
+
+static Plan count_tiles(MaxglContext *context, const char *shape, const MaxglConv3d *conv, int even)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
-    const int tile = tuned(context, shape, "tile", 4) == 2 ? 2 : 4;
+    const int tile = tuned(context, shape, "tile", smaller_waste(&out, even)) == 2 ? 2 : 4;
     Plan plan = {.tile = tile, .frequencies = (tile + 2) * (tile + 2), .ku = 1, .rw = 1};
     plan.tiles_h = ceil_div(out.h, tile);
     plan.tiles_w = ceil_div(out.w, tile);
@@ -107,7 +115,7 @@ static Plan make_plan(MaxglContext *context, const MaxglConv3d *conv)
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out);
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
-    Plan plan = count_tiles(context, shape, conv);
+    Plan plan = count_tiles(context, shape, conv, 2); /* fewer transformed weights to read */
 
     choose_tile(context, shape, out_blocks, G_MAXINT, &plan);
     plan.tb = MIN(tuned(context, shape, "frames", 4), out.t);
@@ -142,7 +150,7 @@ static Plan make_weights_plan(MaxglContext *context, const MaxglConv3d *conv)
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
     const int in_blocks = maxgl_shape_blocks(&in), out_blocks = maxgl_shape_blocks(&out);
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
-    Plan plan = count_tiles(context, shape, conv);
+    Plan plan = count_tiles(context, shape, conv, 4);
 
     const int registers = tuned(context, shape, "registers", 14);
     double best = INFINITY;
@@ -363,18 +371,33 @@ static gboolean add_pass(MaxglSequence *sequence, const MaxglConv3d *conv, cl_me
     return ok;
 }
 
+/* Frames of the output times taps in time that meet a frame of the input. */
+static int taps_inside(const MaxglConv3d *conv)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    int count = 0;
+    for (int tap = 0; tap < conv->kernel[0]; tap++) {
+        const int shift = tap - conv->pad[0];
+        count += MAX(0, MIN(out.t, conv->input.t - shift) - MAX(0, -shift));
+    }
+    return count;
+}
+
 /* A tile's work must outweigh the transforms, and a frequency's products its weights (four times as many as
- * the plain ones). */
+ * the plain ones): so many tiles a weight, over all frames, on average of its taps in time. Backward weights
+ * transform no weights before the products. */
 static gboolean worthwhile(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
 {
-    const MaxglConv3d back = transposed(conv);
-    const Plan plan = make_plan(context, pass == MAXGL_CONV3D_FORWARD ? conv : &back);
-    const MaxglShape out = maxgl_conv3d_output(conv);
+    const gboolean is_weights = pass == MAXGL_CONV3D_BACKWARD_WEIGHTS;
+    const MaxglConv3d back = transposed(conv), *as = pass == MAXGL_CONV3D_BACKWARD_DATA ? &back : conv;
+    const Plan plan = (is_weights ? make_weights_plan : make_plan)(context, as);
+    const MaxglShape out = maxgl_conv3d_output(as);
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
-    const gint64 pixels = (gint64)out.n * out.t * out.h * out.w, tiles = (gint64)plan.n_tiles * out.t;
+    const gint64 pixels = (gint64)out.n * out.h * out.w, area = (gint64)plan.tile * plan.tile,
+                 least = tuned(context, shape, "least_tiles", is_weights ? 4 : 40);
     return MIN(conv->input.c, conv->out_channels) >= tuned(context, shape, "least_channels", 16) &&
-           tiles >= tuned(context, shape, "least_tiles", 64) &&
-           pixels * 100 >= tiles * plan.tile * plan.tile * tuned(context, shape, "least_filled_percent", 50);
+           (gint64)plan.n_tiles * taps_inside(conv) >= least * conv->kernel[0] &&
+           pixels * 100 >= plan.n_tiles * area * tuned(context, shape, "least_filled_percent", 50);
 }
 
 static gsize prepared_bytes(MaxglContext *context, const MaxglConv3d *conv)
