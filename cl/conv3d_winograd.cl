@@ -1,5 +1,6 @@
 // Convolution with 3×3 weights in each tap of time and stride 1 by Winograd's F(TILE×TILE, 3×3) on height and width, direct in time:
-// 36 products instead of 144 for a tile of 4×4 outputs, or 16 instead of 36 for one of 2×2. For CPUs: explicit vectors over the channels of a block.
+// 36 products instead of 144 for a tile of 4×4 outputs, or 16 instead of 36 for one of 2×2. For CPUs: explicit vectors over the
+// channels of a block.
 //
 // Many channels: the transformed input V of a chunk of tiles, which stays in the last cache, comes from
 // conv3d_winograd_transforms.cl. Few channels (-D FUSED): a work-item transforms its own tiles just before it multiplies them, and
@@ -34,8 +35,8 @@ conv3d_winograd_multiply(__global const float *restrict v, __global const float 
 
 #include "conv3d_winograd_input.clh"
 
-// Every so many-th group of RW spatial tiles, all frames and output blocks. @scratch has V[TB + taps_t - 1][in_blocks][FREQUENCIES][RW][BI]
-// for each work-item: a ring of frames.
+// Every so many-th group of RW spatial tiles, all frames and output blocks. @scratch has
+// V[TB + taps_t - 1][in_blocks][FREQUENCIES][RW][BI] for each work-item: a ring of frames.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv3d_winograd_fused(__global const float *restrict x, __global const float *restrict u, __global float *y,
                       __global float *restrict scratch, __global const float *restrict zeros, __global const float *restrict bias,

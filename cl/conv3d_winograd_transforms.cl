@@ -1,11 +1,12 @@
 // Winograd's F(TILE×TILE, 3×3) on height and width: what comes before the products. See conv3d_winograd_tile.clh,
-// conv3d_winograd.cl (forward, backward data) and conv3d_winograd_gradient.cl (backward weights). Explicit vectors over the channels of a block.
+// conv3d_winograd.cl (forward, backward data) and conv3d_winograd_gradient.cl (backward weights). Explicit vectors over the channels of
+// a block.
 //
 // Spatial tiles (n, th, tw) are numbered through the batch; launches work on chunks of them, in groups of so many that what a
 // group's transform writes stays in the innermost cache:
 //    V[in_t][in_blocks][chunk_tiles / group][FREQUENCIES][group][BI]     transformed input, EDGE × EDGE pixels a tile
 //    U[FREQUENCIES][u_blocks][taps_t][in_blocks][BI][BO]                 transformed weights of so many output blocks
-//    M[out_t][out_blocks][chunk_tiles / group][FREQUENCIES][group][BO]   transformed gradient of the output, TILE × TILE pixels a tile
+//    M[out_t][out_blocks][chunk_tiles / group][FREQUENCIES][group][BO]   transformed gradient of the output, TILE × TILE a tile
 //
 // -D BI, BO   blocks of input and output
 //    TILE     outputs a tile's side: 4 or 2

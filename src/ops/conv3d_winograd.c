@@ -383,9 +383,9 @@ static int taps_inside(const MaxglConv3d *conv)
     return count;
 }
 
-/* A tile's work must outweigh the transforms, and a frequency's products its weights (four times as many as
- * the plain ones): so many tiles a weight, over all frames, on average of its taps in time. Backward weights
- * transform no weights before the products. */
+/* A tile's work must outweigh the transforms, and a frequency's products its weights, of which there are four
+ * times as many as plain ones, or nearly two times: so many tiles a weight, over all frames, on average of
+ * its taps in time. Backward weights transform no weights before the products. */
 static gboolean worthwhile(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
 {
     const gboolean is_weights = pass == MAXGL_CONV3D_BACKWARD_WEIGHTS;
