@@ -8,11 +8,8 @@
 #include <unistd.h>
 
 #include "media/csv.h"
-
-static const char *const video_extensions[] = {"3g2",  "3gp",  "asf",  "avi",   "divx", "dv",  "flv", "ivf",
-                                               "m2ts", "m2v",  "m4v",  "mjpeg", "mjpg", "mkv", "mov", "mp4",
-                                               "mpe",  "mpeg", "mpg",  "mts",   "mxf",  "nut", "ogm", "ogv",
-                                               "ts",   "vob",  "webm", "wmv",   "y4m",  NULL};
+#include "media/folder.h"
+#include "media/published.h"
 
 typedef struct {
     char *name;
@@ -126,64 +123,9 @@ static void add_file(MaxglDataset *dataset, const char *path)
     add_path(dataset, path, problem);
 }
 
-static gboolean is_video_name(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    if (dot == NULL)
-        return FALSE;
-    g_autofree char *extension = g_ascii_strdown(dot + 1, -1);
-    return g_strv_contains(video_extensions, extension);
-}
-
 static int compare_strings(gconstpointer a, gconstpointer b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* A folder being read and those that it lies in, so that symbolic links do not lead round in circles. */
-typedef struct Ancestors {
-    dev_t device;
-    ino_t inode;
-    const struct Ancestors *above;
-} Ancestors;
-
-static gboolean find_videos(const char *root, const char *relative, const Ancestors *above, GPtrArray *found,
-                            GError **error);
-
-/* Looks at one entry of a folder. */
-static gboolean find_in_entry(const char *root, const char *relative, const char *name,
-                              const Ancestors *above, GPtrArray *found, GError **error)
-{
-    g_autofree char *below = relative[0] != '\0' ? g_build_filename(relative, name, NULL) : g_strdup(name);
-    g_autofree char *path = g_build_filename(root, below, NULL);
-    if (g_file_test(path, G_FILE_TEST_IS_DIR))
-        return find_videos(root, below, above, found, error);
-    if (is_video_name(name))
-        g_ptr_array_add(found, g_steal_pointer(&below));
-    return TRUE;
-}
-
-/* Adds the videos below ROOT/@relative to @found, as paths relative to @root. */
-static gboolean find_videos(const char *root, const char *relative, const Ancestors *above, GPtrArray *found,
-                            GError **error)
-{
-    g_autofree char *folder = g_build_filename(root, relative, NULL);
-    g_autoptr(GError) reason = NULL;
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, &reason);
-    GStatBuf status;
-    if (dir == NULL || g_stat(folder, &status) != 0) {
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_IO, "%s: cannot be read (%s)", folder,
-                    reason != NULL ? reason->message : g_strerror(errno));
-        return FALSE;
-    }
-    Ancestors here = {.device = status.st_dev, .inode = status.st_ino, .above = above};
-    for (; above != NULL; above = above->above)
-        if (above->device == here.device && above->inode == here.inode)
-            return TRUE;
-    for (const char *name = g_dir_read_name(dir); name != NULL; name = g_dir_read_name(dir))
-        if (name[0] != '.' && !find_in_entry(root, relative, name, &here, found, error))
-            return FALSE;
-    return TRUE;
 }
 
 static gboolean is_split_name(const char *name)
@@ -194,16 +136,15 @@ static gboolean is_split_name(const char *name)
 
 static gboolean add_folder(MaxglDataset *dataset, const char *root, GError **error)
 {
-    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
-    if (!find_videos(root, "", NULL, found, error))
+    g_autoptr(GPtrArray) found = maxgl_folder_videos(root, error);
+    if (found == NULL)
         return FALSE;
     if (found->len == 0) {
-        g_autofree char *known = g_strjoinv(", ", (char **)video_extensions);
+        g_autofree char *known = g_strjoinv(", ", (char **)maxgl_video_extensions());
         g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND,
                     "%s: no videos in this folder (files ending in %s)", root, known);
         return FALSE;
     }
-    g_ptr_array_sort(found, compare_strings);
     gboolean has_splits = TRUE;
     for (guint i = 0; i < found->len && has_splits; i++) {
         g_auto(GStrv) parts = g_strsplit(found->pdata[i], G_DIR_SEPARATOR_S, 2);
@@ -335,12 +276,33 @@ static gboolean add_synthetic(MaxglDataset *dataset, const char *text, GError **
     return TRUE;
 }
 
+static gboolean add_published(MaxglDataset *dataset, const char *source, GError **error)
+{
+    g_autoptr(GPtrArray) videos = maxgl_published_read(source, error);
+    if (videos == NULL)
+        return FALSE;
+    Column *label = ensure_column(dataset, "label"), *split = ensure_column(dataset, "split");
+    Column *group = NULL;
+    for (guint i = 0; i < videos->len; i++) {
+        const MaxglPublishedVideo *video = videos->pdata[i];
+        add_file(dataset, video->path);
+        set_value(dataset, label, video->label);
+        set_value(dataset, split, video->split);
+        if (video->group != NULL)
+            set_value(dataset, group ? group : (group = ensure_column(dataset, "group")), video->group);
+    }
+    return TRUE;
+}
+
 static gboolean add_source(MaxglDataset *dataset, const char *source, GError **error)
 {
+    if (maxgl_published_is(source))
+        return add_published(dataset, source, error);
     if (!g_file_test(source, G_FILE_TEST_EXISTS)) {
-        g_set_error(
-            error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND,
-            "%s: no such file or folder: give a folder of videos, a list (.csv), a video or synth:", source);
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND,
+                    "%s: no such file or folder: give a folder of videos, a list (.csv), a video, synth:, or "
+                    "ucf101:, hmdb51: or kinetics: with their lists",
+                    source);
         return FALSE;
     }
     if (g_file_test(source, G_FILE_TEST_IS_DIR))

@@ -22,6 +22,8 @@ typedef struct MaxglDataset MaxglDataset;
  * is relative to the list. An empty field is no label.
  *  - `synth:` or `synth:key=value,…` (see maxgl_synthetic_help()): videos in memory with the columns split,
  * motion, appearance, background and, where they have more than one, speed.
+ *  - `ucf101:`, `hmdb51:` or `kinetics:` and the options of media/published.h: videos by the lists that these
+ * data sets were published with; columns label, split and, of ucf101, group.
  *  - any other file: one video without labels.
  *
  *  Files of a list that are missing, empty or not regular files stay in it and have a
