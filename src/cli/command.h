@@ -60,6 +60,7 @@ gboolean maxgl_command_run_verb(const MaxglCommand *verbs, const char *summary, 
                                 GError **error);
 
 gboolean maxgl_cmd_bench(int argc, char **argv, GError **error);
+gboolean maxgl_cmd_data(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_devices(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_embed(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_eval(int argc, char **argv, GError **error);

@@ -9,6 +9,7 @@
 
 static const MaxglCommand commands[] = {
     {"bench", "time a network on a device", maxgl_cmd_bench},
+    {"data", "check a data set", maxgl_cmd_data},
     {"devices", "list OpenCL devices, and which one would be used", maxgl_cmd_devices},
     {"embed", "compute feature vectors of videos", maxgl_cmd_embed},
     {"eval", "measure what a network has learnt, on labelled videos", maxgl_cmd_eval},
