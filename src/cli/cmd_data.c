@@ -146,7 +146,8 @@ static gboolean run_check(int argc, char **argv, GError **error)
         printf("nothing wrong was found\n");
         return TRUE;
     }
-    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FAILED, "%s: %u findings", argv[1], findings->len);
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FAILED, "%s: %u %s", argv[1], findings->len,
+                findings->len == 1 ? "finding" : "findings");
     return FALSE;
 }
 

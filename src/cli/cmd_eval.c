@@ -157,7 +157,7 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
     const GOptionEntry entries[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &a->model, "Model file, or the folder of a run", "M"},
         {"data", 0, 0, G_OPTION_ARG_FILENAME, &a->data,
-         "Labelled videos: folder, list or synth:, with a column split", "D"},
+         "Labelled videos: folder, list, ucf101:…, hmdb51:…, kinetics:… or synth:, with a column split", "D"},
         {"label", 'l', 0, G_OPTION_ARG_STRING_ARRAY, &a->labels,
          "Label column (repeatable; default: all but split and group)", "COLUMN"},
         {"train-split", 0, 0, G_OPTION_ARG_STRING, &a->train_split,
@@ -194,7 +194,8 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
         .entries = entries,
         .examples = "  maxgl-cl eval linear --model runs/demo --data videos/list.csv --random-init\n"
                     "  maxgl-cl eval linear retrieval -m runs/demo --data synth: --label motion --still\n"
-                    "  maxgl-cl eval retrieval -m r3d.safetensors --data UCF101/split1.csv --json ucf.json",
+                    "  maxgl-cl eval retrieval -m r3d.safetensors --data "
+                    "ucf101:videos=UCF-101,lists=ucfTrainTestlist",
         .more =
             "The linear classifier is L2-regularised logistic regression, one class against the rest, on\n"
             "standardised features; its strength is chosen on a held-out fifth of the training videos.\n"

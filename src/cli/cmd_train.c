@@ -38,7 +38,7 @@ static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
         {"config", 'c', 0, G_OPTION_ARG_FILENAME, &a->config,
          "Recipe (libconfig); without: the defaults below", "FILE"},
         {"data", 0, 0, G_OPTION_ARG_FILENAME, &a->data,
-         "Folder, list or synth: (the same as --set data.path=…)", "D"},
+         "Folder, list, published data set or synth: (the same as --set data.path=…)", "D"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &a->out,
          "Folder of the run (default: runs/ and the recipe's name)", "RUN"},
         {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &a->sets, "Change an option of the recipe (repeatable)",
@@ -68,7 +68,8 @@ static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
         .examples =
             "  maxgl-cl train --config config/kinetics.cfg --data K400/list.csv --memory-limit 6000\n"
             "  maxgl-cl train --config config/demo.cfg --out runs/demo\n"
-            "  maxgl-cl train --config config/ucf101.cfg --data UCF101/list.csv --device gpu\n"
+            "  maxgl-cl train --config config/ucf101.cfg --data "
+            "ucf101:videos=UCF-101,lists=ucfTrainTestlist\n"
             "  maxgl-cl train -c config/demo.cfg -o runs/jsd -s objective.estimator=jsd -s train.steps=3000\n"
             "  maxgl-cl train --out runs/demo --resume",
         .more = more,

@@ -47,8 +47,9 @@ static const MaxglOption options[] = {
      .doc = "average when shrinking pictures, rather than sample (slower)",
      .source = "off, as torchvision's video references"},
 
-    {"data.path", MAXGL_OPTION_STRING, AT(data.path),
-     "synth:", .doc = "folder, list (.csv, .txt), video, or synth:key=value,…: procedural videos in memory"},
+    {"data.path", MAXGL_OPTION_STRING, AT(data.path), "synth:",
+     .doc = "folder, list (.csv, .txt), video, published data set (ucf101:videos=DIR,lists=DIR,split=N, "
+            "hmdb51:…, kinetics:…), or synth:key=value,…: procedural videos in memory"},
     {"data.split", MAXGL_OPTION_STRING, AT(data.split), "train",
      .doc = "use the videos with this value in the column split, where there is such a column; \"\": all"},
     {"data.short_videos", MAXGL_OPTION_ENUM, AT(data.short_videos), "loop",
