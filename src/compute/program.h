@@ -7,7 +7,7 @@
 
 /**
  * A new kernel object @name from cl/@file, built with @options ("-DRW=14 -DKU=2"); "-cl-std=CL1.2" is always
- * added, and on Oclgrind "-DINTERPRETED": it lacks prefetching and crashes on some shuffles.
+ * added, and on Oclgrind "-DINTERPRETED": it crashes on some shuffles.
  *
  * The program is looked for in the context, then in the disk cache ($MAXGL_CACHE_DIR, or maxgl/ in the user's
  * cache folder), then compiled from source with #include "x.clh" expanded (from $MAXGL_KERNEL_DIR where set,
