@@ -1,18 +1,6 @@
-// Pooling: see src/ops/pool.h. Options: those of plane.clh, and either KERNEL_T …, STRIDE_T …, PAD_T … of a max-pool or
-// REGIONS_T … of an average pool.
-#include "plane.clh"
-
-#if VECTOR == 1
-typedef int intv;
-#else
-typedef MAXGL_PASTE(int, VECTOR) intv;
-#endif
-
-// The first float of this work-item's channels in its plane, where planes have `pixels`.
-static size_t plane_start(int pixels)
-{
-    return (size_t)PLANE * pixels * BLOCK + COLUMN * VECTOR;
-}
+// Pooling by pixels, for devices where neighbouring work-items touch neighbouring pixels: see src/ops/pool.h. Options: those of
+// plane.clh, and either KERNEL_T …, STRIDE_T …, PAD_T … of a max-pool or REGIONS_T … of an average pool.
+#include "pool.clh"
 
 #if defined(KERNEL_T)
 
@@ -56,11 +44,6 @@ kernel void max_pool_forward(global const float *x, global float *y, global int 
     }
 }
 
-// first … end − 1.
-typedef struct {
-    int first, end;
-} Range;
-
 // Windows that pixel `x` is in, of `windows` along its direction.
 static Range windows_over(int x, int kernel_size, int stride, int pad, int windows)
 {
@@ -96,17 +79,6 @@ kernel void max_pool_backward(global const float *dy, global const int *taps, gl
 
 #else
 
-// Region i of n over `size` pixels: ⌊i·size/n⌋ … ⌈(i+1)·size/n⌉ − 1, as PyTorch's adaptive pooling.
-static int region_start(int i, int n, int size)
-{
-    return i * size / n;
-}
-
-static int region_end(int i, int n, int size)
-{
-    return ((i + 1) * size + n - 1) / n;
-}
-
 // Group i along dimension 1 has region i; its lanes share the pixels.
 kernel void average_pool_forward(global const float *x, global float *y, int T, int H, int W)
 {
@@ -127,22 +99,6 @@ kernel void average_pool_forward(global const float *x, global float *y, int T, 
     if (LANE == 0)
         VSTORE_ALIGNED(sum / (float)(depth * height * width), CHUNK * (BLOCK / VECTOR),
                        y + plane_start(REGIONS_T * REGIONS_H * REGIONS_W));
-}
-
-// The regions that pixel `x` is in, and what one pixel weighs in region i. One region needs no division.
-static int regions_first(int x, int n, int size)
-{
-    return n == 1 ? 0 : x * n / size;
-}
-
-static int regions_end(int x, int n, int size)
-{
-    return n == 1 ? 1 : ((x + 1) * n + size - 1) / size;
-}
-
-static float region_share(int i, int n, int size)
-{
-    return 1.0f / (float)(region_end(i, n, size) - region_start(i, n, size));
 }
 
 kernel void average_pool_backward(global const float *dy, global float *dx, int T, int H, int W, int chunk, int blocks,

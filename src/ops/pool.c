@@ -3,7 +3,23 @@
 #include "ops/plane.h"
 #include <maxgl/error.h>
 
-static const char *const FILE_NAME = "pool.cl";
+static const char *const BY_PIXELS = "pool.cl", *const BY_ROWS = "pool_rows.cl";
+
+/* Work-items that have neighbours in a group walk through pixels with them; those that have none, along rows.
+ */
+static gboolean goes_by_rows(const MaxglPlanes *planes)
+{
+    return planes->columns * planes->lanes == 1;
+}
+
+/* Sizes of a launch over @all rows of @pixels in each plane of @n samples. Returns: rows of a work-item. */
+static int launch_rows(const MaxglPlanes *planes, int n, int pixels, int all, MaxglLaunch *launch)
+{
+    const int rows = MAX(1, planes->chunk / pixels);
+    maxgl_planes_launch_groups(planes, (gsize)((all + rows - 1) / rows), (gsize)n * (gsize)planes->blocks,
+                               launch);
+    return rows;
+}
 
 static int output_size(int size, int kernel, int stride, int pad)
 {
@@ -54,10 +70,24 @@ gboolean maxgl_max_pool_forward(MaxglSequence *sequence, const MaxglMaxPool *poo
     const MaxglShape in = pool->input, out = maxgl_max_pool_output(pool);
     const MaxglPlanes planes = maxgl_planes(maxgl_sequence_context(sequence), "max_pool", &out);
     g_autofree char *options = max_pool_options(pool, &planes);
-    MaxglLaunch launch = {.file = FILE_NAME, .kernel = "max_pool_forward", .options = options};
+    if (goes_by_rows(&planes)) {
+        g_autofree char *all_options = g_strdup_printf("%s -DFORWARD -DTAPS=%d", options, taps != NULL);
+        MaxglLaunch launch = {.file = BY_ROWS, .kernel = "max_pool_forward_rows", .options = all_options};
+        const int all = out.t * out.h, rows = launch_rows(&planes, out.n, out.w, all, &launch);
+        return maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiii", x, y, taps, in.t, in.h, in.w, all,
+                                  out.h, out.w, rows);
+    }
+    MaxglLaunch launch = {.file = BY_PIXELS, .kernel = "max_pool_forward", .options = options};
     maxgl_planes_launch(&planes, out.n, &launch);
     return maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiii", x, y, taps, in.t, in.h, in.w,
                               (int)maxgl_shape_pixels(&out), out.h, out.w, planes.chunk, planes.blocks);
+}
+
+/* Blocks of a stride's pixels that hold @size pixels, where the first begins with the padding. */
+static int stride_blocks(const MaxglMaxPool *pool, int direction, int size)
+{
+    const int stride = pool->stride[direction], pad = pool->pad[direction];
+    return (size - 1 + pad) / stride - pad / stride + 1;
 }
 
 gboolean maxgl_max_pool_backward(MaxglSequence *sequence, const MaxglMaxPool *pool, cl_mem dy, cl_mem taps,
@@ -68,7 +98,15 @@ gboolean maxgl_max_pool_backward(MaxglSequence *sequence, const MaxglMaxPool *po
     const MaxglShape in = pool->input, out = maxgl_max_pool_output(pool);
     const MaxglPlanes planes = maxgl_planes(maxgl_sequence_context(sequence), "max_pool", &in);
     g_autofree char *options = max_pool_options(pool, &planes);
-    MaxglLaunch launch = {.file = FILE_NAME, .kernel = "max_pool_backward", .options = options};
+    if (goes_by_rows(&planes)) {
+        g_autofree char *all_options = g_strconcat(options, " -DBACKWARD", NULL);
+        MaxglLaunch launch = {.file = BY_ROWS, .kernel = "max_pool_backward_rows", .options = all_options};
+        const int height = stride_blocks(pool, 1, in.h), all = stride_blocks(pool, 0, in.t) * height;
+        const int rows = launch_rows(&planes, in.n, in.w * pool->stride[0] * pool->stride[1], all, &launch);
+        return maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiiii", dy, taps, dx, out.t, out.h,
+                                  out.w, in.t, in.h, in.w, rows, all, height, accumulate);
+    }
+    MaxglLaunch launch = {.file = BY_PIXELS, .kernel = "max_pool_backward", .options = options};
     maxgl_planes_launch(&planes, in.n, &launch);
     return maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiii", dy, taps, dx, out.t, out.h, out.w,
                               (int)maxgl_shape_pixels(&in), in.h, in.w, planes.chunk, planes.blocks,
@@ -108,7 +146,10 @@ gboolean maxgl_average_pool_forward(MaxglSequence *sequence, const MaxglAverageP
     const MaxglShape in = pool->input, out = maxgl_average_pool_output(pool);
     const MaxglPlanes planes = maxgl_planes(maxgl_sequence_context(sequence), "average_pool", &in);
     g_autofree char *options = average_pool_options(pool, &planes);
-    MaxglLaunch launch = {.file = FILE_NAME, .kernel = "average_pool_forward", .options = options};
+    const gboolean by_rows = goes_by_rows(&planes);
+    MaxglLaunch launch = {.file = by_rows ? BY_ROWS : BY_PIXELS,
+                          .kernel = by_rows ? "average_pool_forward_rows" : "average_pool_forward",
+                          .options = options};
     maxgl_planes_launch_groups(&planes, maxgl_shape_pixels(&out), (gsize)in.n * (gsize)planes.blocks,
                                &launch);
     return maxgl_sequence_add(sequence, &launch, error, "mmiii", x, y, in.t, in.h, in.w);
@@ -122,7 +163,15 @@ gboolean maxgl_average_pool_backward(MaxglSequence *sequence, const MaxglAverage
     const MaxglShape in = pool->input;
     const MaxglPlanes planes = maxgl_planes(maxgl_sequence_context(sequence), "average_pool", &in);
     g_autofree char *options = average_pool_options(pool, &planes);
-    MaxglLaunch launch = {.file = FILE_NAME, .kernel = "average_pool_backward", .options = options};
+    /* A single region needs no search for it: then pixels are as fast. */
+    const MaxglShape out = maxgl_average_pool_output(pool);
+    if (goes_by_rows(&planes) && maxgl_shape_pixels(&out) > 1) {
+        MaxglLaunch launch = {.file = BY_ROWS, .kernel = "average_pool_backward_rows", .options = options};
+        const int rows = launch_rows(&planes, in.n, in.w, in.t * in.h, &launch);
+        return maxgl_sequence_add(sequence, &launch, error, "mmiiiii", dy, dx, in.t, in.h, in.w, rows,
+                                  accumulate);
+    }
+    MaxglLaunch launch = {.file = BY_PIXELS, .kernel = "average_pool_backward", .options = options};
     maxgl_planes_launch(&planes, in.n, &launch);
     return maxgl_sequence_add(sequence, &launch, error, "mmiiiiii", dy, dx, in.t, in.h, in.w, planes.chunk,
                               planes.blocks, accumulate);

@@ -20,6 +20,12 @@ static const Case cases[] = {
     {{{1, 20, 2, 3, 9, 24}, {2, 2, 5}, {2, 1, 2}, {0, 1, 2}}, FALSE, FALSE},
     {{{2, 64, 8, 20, 22, 16}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}}, FALSE, FALSE},
     {{{2, 12, 9, 31, 17, 4}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}}, TRUE, TRUE},
+    {{{1, 3, 2, 4, 1, 4}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}}, TRUE, TRUE},
+    {{{1, 1, 3, 2, 2, 16}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}}, FALSE, TRUE},
+    {{{1, 4, 2, 4, 13, 4}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}}, FALSE, TRUE},
+    {{{1, 2, 5, 5, 7, 8}, {2, 1, 2}, {3, 2, 3}, {1, 0, 1}}, TRUE, FALSE},
+    {{{2, 1, 4, 6, 8, 1}, {2, 2, 2}, {2, 2, 2}, {0, 0, 0}}, FALSE, TRUE},
+    {{{1, 3, 6, 7, 11, 8}, {5, 5, 5}, {2, 2, 2}, {2, 2, 2}}, TRUE, TRUE},
 };
 
 static char *describe(guint index)
@@ -62,7 +68,7 @@ static void reference_window(const Reference *r, const double *x, const int at[3
             inside = inside && p[d] >= 0 && p[d] < size[d];
         }
         const int pixel = (p[0] * size[1] + p[1]) * size[2] + p[2];
-        if (inside && (where < 0 || x[pixel] > best)) {
+        if (inside && (where < 0 || x[pixel] > best || isnan(x[pixel]))) {
             best = x[pixel];
             where = pixel;
             won = i;
@@ -117,18 +123,28 @@ static float *make_input(const Case *c, guint index)
     return x;
 }
 
+/* The device's taps in PyTorch's order; NULL with @error. Caller frees. */
+static float *read_taps(MaxglContext *context, cl_mem taps, const MaxglShape *shape, GError **error)
+{
+    const gsize floats = maxgl_shape_floats(shape);
+    g_autofree gint32 *got = g_new(gint32, floats);
+    g_autofree float *blocked = g_new(float, floats);
+    if (!maxgl_buffer_read(context, taps, 0, got, floats * sizeof *got, error))
+        return NULL;
+    for (gsize i = 0; i < floats; i++)
+        blocked[i] = (float)got[i];
+    float *plain = g_new(float, maxgl_shape_elements(shape));
+    maxgl_shape_unpack(shape, blocked, plain);
+    return plain;
+}
+
 static gboolean compare_taps(CheckReport *report, MaxglContext *context, cl_mem taps, const Reference *r,
                              GError **error)
 {
-    const gsize floats = maxgl_shape_floats(&r->out), elements = maxgl_shape_elements(&r->out);
-    g_autofree gint32 *got = g_new(gint32, floats);
-    g_autofree float *blocked = g_new(float, floats), *plain = g_new(float, elements);
-    if (!maxgl_buffer_read(context, taps, 0, got, floats * sizeof *got, error))
+    g_autofree float *got = read_taps(context, taps, &r->out, error);
+    if (!got)
         return FALSE;
-    for (gsize i = 0; i < floats; i++)
-        blocked[i] = (float)got[i];
-    maxgl_shape_unpack(&r->out, blocked, plain);
-    check_compare(report, "taps", plain, r->taps, elements, 0);
+    check_compare(report, "taps", got, r->taps, maxgl_shape_elements(&r->out), 0);
     return TRUE;
 }
 
@@ -154,25 +170,36 @@ static gboolean run_and_compare(MaxglContext *context, const Case *c, const Refe
            check_compare_tensor(report, context, "dx", &dx, r->dx, 1e-6, error);
 }
 
-/* A NaN wins its windows. */
+/* The last NaN wins its windows; infinities are numbers as others are. */
 static gboolean check_nan(MaxglContext *context, CheckReport *report, GError **error)
 {
-    const MaxglMaxPool pool = {{1, 1, 1, 1, 4, 1}, {1, 1, 2}, {1, 1, 2}, {0, 0, 0}};
-    const float data[4] = {1, NAN, 3, 2};
-    float y[2];
-    gint32 won[2];
+    const Case c = {{{1, 5, 4, 6, 9, 4}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}}, FALSE, TRUE};
+    const MaxglShape out = maxgl_max_pool_output(&c.pool);
+    const gsize outputs = maxgl_shape_elements(&out);
+    g_autofree float *data = make_input(&c, 1000), *dy = check_random(outputs, 1001);
+    for (gsize i = 0; i < maxgl_shape_elements(&c.pool.input); i++)
+        data[i] = i % 37 == 5 || i % 41 == 7 ? NAN
+                  : i % 29 == 3              ? INFINITY
+                  : i % 3 == 1               ? -INFINITY
+                                             : data[i];
+    Reference r;
+    reference_init(&r, &c, data, dy, NULL);
     g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
-    cl_mem from = check_buffer(report, context, 4, data, error),
-           to = check_buffer(report, context, 2, NULL, error);
-    cl_mem taps = check_bytes(report, context, sizeof won, NULL, error);
-    if (!from || !to || !taps || !maxgl_max_pool_forward(sequence, &pool, from, to, taps, error) ||
-        !check_run(sequence, error) || !maxgl_buffer_read(context, to, 0, y, sizeof y, error) ||
-        !maxgl_buffer_read(context, taps, 0, won, sizeof won, error))
-        return FALSE;
-    if (!isnan(y[0]) || y[1] != 3 || won[0] != 1 || won[1] != 0)
-        check_fail(report, "windows (1, NaN) and (3, 2) gave %g at %d and %g at %d", y[0], won[0], y[1],
-                   won[1]);
-    return TRUE;
+    g_autofree float *y_data = g_new(float, outputs), *won = NULL;
+    MaxglTensor x, y;
+    cl_mem taps = check_bytes(report, context, maxgl_shape_bytes(&out), NULL, error);
+    const gboolean ok = taps && check_tensor(report, context, c.pool.input, data, &x, error) &&
+                        check_tensor(report, context, out, NULL, &y, error) &&
+                        maxgl_max_pool_forward(sequence, &c.pool, x.buffer, y.buffer, taps, error) &&
+                        check_run(sequence, error) && maxgl_tensor_read(context, &y, y_data, error) &&
+                        (won = read_taps(context, taps, &out, error));
+    for (gsize i = 0; ok && i < outputs; i++)
+        if (won[i] != (float)r.taps[i] || isnan(y_data[i]) != isnan(r.y[i]) ||
+            (!isnan(r.y[i]) && y_data[i] != (float)r.y[i]))
+            check_fail(report, "with NaNs, y[%" G_GSIZE_FORMAT "] is %g of tap %g instead of %g of tap %g", i,
+                       y_data[i], won[i], r.y[i], r.taps[i]);
+    reference_clear(&r);
+    return ok;
 }
 
 static void check_refusal(CheckReport *report)
