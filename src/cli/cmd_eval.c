@@ -1,7 +1,7 @@
 /* maxgl-cl eval: what a network has learnt, measured on labelled videos. */
-#include "base/file.h"
 #include "base/interrupt.h"
 #include "cli/command.h"
+#include "cli/eval_output.h"
 #include "cli/model_path.h"
 #include "cli/table.h"
 #include "eval/evaluation.h"
@@ -12,7 +12,8 @@
 
 /* What the command line says. */
 typedef struct {
-    char *model, *data, *train_split, *out, *name, *json;
+    char *model, *data, *train_split;
+    MaxglEvalOutput output;
     char **labels, **test_splits;
     int clips, batch, workers, seed;
     gboolean random_init, still, exact;
@@ -23,9 +24,7 @@ static void arguments_clear(Arguments *a)
     g_free(a->model);
     g_free(a->data);
     g_free(a->train_split);
-    g_free(a->out);
-    g_free(a->name);
-    g_free(a->json);
+    maxgl_eval_output_clear(&a->output);
     g_strfreev(a->labels);
     g_strfreev(a->test_splits);
 }
@@ -108,17 +107,6 @@ static void print_retrieval(const MaxglEvaluation *e)
 
 /* ---------------- JSON ---------------- */
 
-/* RUN/eval-linear.json, or eval-linear-NAME.json. */
-static gboolean write_result(const Arguments *a, const char *protocol, const char *text, GError **error)
-{
-    if (!a->out)
-        return TRUE;
-    g_autofree char *name =
-        g_strdup_printf("eval-%s%s%s.json", protocol, a->name ? "-" : "", a->name ? a->name : "");
-    g_autofree char *path = g_build_filename(a->out, name, NULL);
-    return maxgl_file_write_atomic(path, text, strlen(text), error);
-}
-
 /* The results for --json: of one protocol as they are, of both as members of one object. */
 static char *join(const char *linear, const char *retrieval)
 {
@@ -130,24 +118,18 @@ static char *join(const char *linear, const char *retrieval)
 static gboolean report(const MaxglEvaluation *e, const Arguments *a, GError **error)
 {
     g_autofree char *linear = NULL, *retrieval = NULL;
-    if (e->options.linear &&
-        (!(linear = maxgl_evaluation_linear_json(e, error)) || !write_result(a, "linear", linear, error)))
+    if (e->options.linear && (!(linear = maxgl_evaluation_linear_json(e, error)) ||
+                              !maxgl_eval_output_store(&a->output, "linear", linear, error)))
         return FALSE;
     if (e->options.retrieval && (!(retrieval = maxgl_evaluation_retrieval_json(e, error)) ||
-                                 !write_result(a, "retrieval", retrieval, error)))
+                                 !maxgl_eval_output_store(&a->output, "retrieval", retrieval, error)))
         return FALSE;
-    if (a->out)
-        g_message("the results are in %s, for maxgl-cl report", a->out);
     g_autofree char *both = join(linear, retrieval);
-    if (a->json && strcmp(a->json, "-") == 0) {
-        fputs(both, stdout);
-        return TRUE;
-    }
-    if (e->options.linear)
+    if (maxgl_eval_output_wants_tables(&a->output) && e->options.linear)
         print_linear(e);
-    if (e->options.retrieval)
+    if (maxgl_eval_output_wants_tables(&a->output) && e->options.retrieval)
         print_retrieval(e);
-    return !a->json || maxgl_file_write_atomic(a->json, both, strlen(both), error);
+    return maxgl_eval_output_finish(&a->output, both, error);
 }
 
 /* ---------------- command line ---------------- */
@@ -175,12 +157,7 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
         {"workers", 'j', 0, G_OPTION_ARG_INT, &a->workers,
          "Decoding threads (default: as many as cores, at most 8)", "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT, &a->seed, "Of the probe's held-out fifth (default: 0)", "N"},
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &a->out,
-         "Folder of a run that gets the results for its report (default: M, if that is a run)", "RUN"},
-        {"name", 0, 0, G_OPTION_ARG_STRING, &a->name,
-         "Names the results in RUN (eval-PROTOCOL-NAME.json), to keep several", "NAME"},
-        {"json", 0, 0, G_OPTION_ARG_FILENAME, &a->json,
-         "Also write the results to F (-: instead of the table)", "F"},
+        MAXGL_EVAL_OUTPUT_ENTRIES(a->output),
         {NULL},
     };
     const MaxglCommandHelp help = {
@@ -224,8 +201,6 @@ static gboolean check(const Arguments *a, GError **error)
         return maxgl_command_usage(error, "--workers=%d is out of range; allowed: 0 … 1024", a->workers);
     if (a->seed < 0)
         return maxgl_command_usage(error, "--seed=%d is out of range; at least 0", a->seed);
-    if (a->name && (!a->name[0] || strchr(a->name, G_DIR_SEPARATOR)))
-        return maxgl_command_usage(error, "--name=%s cannot be a part of a file's name", a->name);
     return TRUE;
 }
 
@@ -242,25 +217,13 @@ static gboolean parse_protocols(int argc, char **argv, MaxglEvaluationOptions *o
     return TRUE;
 }
 
-/* Where the results go must be writable before hours are spent on them. */
-static gboolean check_outputs(Arguments *a, GError **error)
-{
-    if (!a->out && maxgl_is_run_folder(a->model))
-        a->out = g_strdup(a->model);
-    if (a->out && !maxgl_dir_ensure(a->out, error))
-        return FALSE;
-    if (!a->json || strcmp(a->json, "-") == 0)
-        return TRUE;
-    g_autoptr(MaxglFile) file = maxgl_file_create(a->json, error);
-    return file != NULL;
-}
-
 gboolean maxgl_cmd_eval(int argc, char **argv, GError **error)
 {
     g_auto(Arguments) a = {.clips = 10};
     MaxglEvaluationOptions options = {0};
     if (!parse(&argc, &argv, &a, error) || !check(&a, error) ||
-        !parse_protocols(argc, argv, &options, error) || !check_outputs(&a, error))
+        !parse_protocols(argc, argv, &options, error) ||
+        !maxgl_eval_output_prepare(&a.output, a.model, error))
         return FALSE;
     g_autofree char *model = maxgl_model_path(a.model, error);
     if (!model)

@@ -5,6 +5,7 @@
 #include "net/network.h"
 #include "ops/clip_prepare.h"
 
+#include <glib/gstdio.h>
 #include <maxgl/error.h>
 #include <string.h>
 
@@ -117,4 +118,18 @@ gboolean maxgl_control_write(const char *model, const char *device, const MaxglD
         maxgl_progress_set(progress, i + 1, "batches of clips for batch norm");
     }
     return maxgl_weights_save(path, c.resnet, c.parameters, info, 0, FALSE, error);
+}
+
+gboolean maxgl_control_with(const char *model, const char *device, const MaxglDataset *train,
+                            MaxglControlUse use, gpointer user_data, GError **error)
+{
+    g_autofree char *folder = g_dir_make_tmp("maxgl-control-XXXXXX", error);
+    if (!folder)
+        return FALSE;
+    g_autofree char *path = g_build_filename(folder, "random.safetensors", NULL);
+    const gboolean done =
+        maxgl_control_write(model, device, train, path, error) && use(path, user_data, error);
+    g_unlink(path);
+    g_rmdir(folder);
+    return done;
 }

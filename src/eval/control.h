@@ -21,4 +21,11 @@
 gboolean maxgl_control_write(const char *model, const char *device, const MaxglDataset *train,
                              const char *path, GError **error);
 
+/** Uses the model file @path, which is gone afterwards. */
+typedef gboolean (*MaxglControlUse)(const char *path, gpointer user_data, GError **error);
+
+/** maxgl_control_write() to a temporary file, for @use. */
+gboolean maxgl_control_with(const char *model, const char *device, const MaxglDataset *train,
+                            MaxglControlUse use, gpointer user_data, GError **error);
+
 #endif

@@ -2,7 +2,6 @@
 
 #include "eval/control.h"
 
-#include <glib/gstdio.h>
 #include <maxgl/error.h>
 #include <string.h>
 
@@ -119,25 +118,17 @@ static gboolean add_network(MaxglEvaluation *e, MaxglComparison comparison, cons
     return TRUE;
 }
 
-static gboolean add_random(MaxglEvaluation *e, GError **error)
+static gboolean add_random(const char *path, gpointer user_data, GError **error)
 {
-    g_autofree char *folder = g_dir_make_tmp("maxgl-control-XXXXXX", error);
-    if (!folder)
-        return FALSE;
-    g_autofree char *path = g_build_filename(folder, "random.safetensors", NULL);
-    const gboolean done =
-        maxgl_control_write(e->options.model, e->options.device, e->parts[0], path, error) &&
-        add_network(e, MAXGL_COMPARISON_RANDOM, path, error);
-    g_unlink(path);
-    g_rmdir(folder);
-    return done;
+    return add_network(user_data, MAXGL_COMPARISON_RANDOM, path, error);
 }
 
 static gboolean extract_features(MaxglEvaluation *e, GError **error)
 {
     e->networks = g_new0(MaxglNetworkFeatures, MAXGL_COMPARISONS);
     return add_network(e, MAXGL_COMPARISON_TRAINED, e->options.model, error) &&
-           (!e->options.random_init || add_random(e, error)) &&
+           (!e->options.random_init ||
+            maxgl_control_with(e->options.model, e->options.device, e->parts[0], add_random, e, error)) &&
            (!e->options.still || add_network(e, MAXGL_COMPARISON_STILL, e->options.model, error));
 }
 
