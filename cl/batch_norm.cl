@@ -1,18 +1,14 @@
 // Batch normalisation with residual and ReLU: see src/ops/batch_norm.h. Options: those of plane.clh.
 #include "plane.clh"
+#include "moments.clh"
 
-// Partial results of the chunks lie as [2][samples · chunks][channels]: two vectors for each chunk.
-static size_t part_of_chunk(int blocks, int channel)
+// Which part of the partial results this chunk is.
+static int part_of_chunk(int blocks)
 {
-    return ((size_t)(PLANE / blocks) * get_num_groups(1) + CHUNK) * blocks * BLOCK + channel;
+    return PLANE / blocks * (int)get_num_groups(1) + CHUNK;
 }
 
-static float pixels_of_part(int part, int pixels, int chunk, int chunks)
-{
-    return (float)min(pixels - part % chunks * chunk, chunk);
-}
-
-// Mean and sum of squared deviations of each chunk. Two passes keep the squares small whatever the mean is; the second one
+// Sum and squared deviations from the mean of each chunk. Two passes keep the squares small whatever the mean is; the second one
 // finds the chunk in the cache.
 kernel void batch_norm_statistics_chunk(global const float *x, global float *parts, int pixels, int chunk,
                                         int blocks, int n_parts)
@@ -24,40 +20,37 @@ kernel void batch_norm_statistics_chunk(global const float *x, global float *par
     for (int i = 0; i < walk.count; i++)
         sum += VLOAD_ALIGNED(0, from + i * STEP);
     const int n = min(pixels - CHUNK * chunk, chunk);
-    const floatv mean = sum_lanes(sum, scratch) / (float)n;
+    sum = sum_lanes(sum, scratch);
+    const floatv mean = sum / (float)n;
     floatv squares = 0.0f;
     for (int i = 0; i < walk.count; i++) {
         const floatv d = VLOAD_ALIGNED(0, from + i * STEP) - mean;
         squares = fma(d, d, squares);
     }
     squares = sum_lanes(squares, scratch);
-    if (LANE == 0) {
-        global float *part = parts + part_of_chunk(blocks, walk.channel);
-        VSTORE_ALIGNED(mean, 0, part);
-        VSTORE_ALIGNED(squares, 0, part + (size_t)n_parts * blocks * BLOCK);
-    }
+    if (LANE == 0)
+        store_moments(parts, blocks * BLOCK, walk.channel, n_parts, part_of_chunk(blocks), (float)n, sum, squares);
 }
 
-// Merges the chunks (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm", 1979, for many parts at once):
-// mean = Σ n_i mean_i / n, squares = Σ squares_i + n_i (mean_i − mean)².
+// Merges the parts, whoever made them (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm", 1979, for many parts at once):
+// mean = Σ sum_i / n, squares = Σ squares_i + n_i (sum_i / n_i − mean)².
 kernel void batch_norm_statistics_merge(global const float *parts, global float *saved, global float *running_mean,
-                                        global float *running_var, int pixels, int chunk, int chunks, int n_parts,
-                                        float eps, float momentum)
+                                        global float *running_var, int n_parts, float total, float eps, float momentum)
 {
     LANE_SCRATCH(scratch);
     const size_t channels = get_num_groups(2) * BLOCK;
     const size_t channel = PLANE * BLOCK + COLUMN * VECTOR;
-    const float total = (float)(n_parts / chunks) * (float)pixels;
-    global const float *means = parts + channel, *squares = means + n_parts * channels;
+    global const float *sums = parts + channel, *squares = sums + MOMENTS_SQUARES(channels, n_parts),
+                       *counts = parts + MOMENTS_COUNTS(channels, n_parts);
 
     floatv sum = 0.0f;
     for (int i = LANE; i < n_parts; i += LANES)
-        sum += pixels_of_part(i, pixels, chunk, chunks) * VLOAD_ALIGNED(0, means + i * channels);
+        sum += VLOAD_ALIGNED(0, sums + i * channels);
     const floatv mean = sum_lanes(sum, scratch) / total;
     sum = 0.0f;
     for (int i = LANE; i < n_parts; i += LANES) {
-        const floatv d = VLOAD_ALIGNED(0, means + i * channels) - mean;
-        sum += fma(pixels_of_part(i, pixels, chunk, chunks) * d, d, VLOAD_ALIGNED(0, squares + i * channels));
+        const floatv d = VLOAD_ALIGNED(0, sums + i * channels) / counts[i] - mean;
+        sum += fma(counts[i] * d, d, VLOAD_ALIGNED(0, squares + i * channels));
     }
     sum = sum_lanes(sum, scratch);
     if (LANE != 0)
@@ -139,7 +132,7 @@ kernel void batch_norm_backward_chunk(global const float *x, global const float 
     sum = sum_lanes(sum, scratch);
     product = sum_lanes(product, scratch);
     if (LANE == 0) {
-        global float *part = parts + part_of_chunk(blocks, walk.channel);
+        global float *part = parts + (size_t)part_of_chunk(blocks) * blocks * BLOCK + walk.channel;
         VSTORE_ALIGNED(sum, 0, part);
         VSTORE_ALIGNED(product, 0, part + (size_t)n_parts * blocks * BLOCK);
     }

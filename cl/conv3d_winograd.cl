@@ -10,10 +10,12 @@
 //    TILE     outputs a tile's side: 4 or 2
 //    KU, RW   register tile of the products: output blocks × spatial tiles
 //    TB       frames for which a work-item uses the weights of one frequency before it goes on to the next
+//    STATISTICS  write statistics of y as well, a part for each register tile
 
 #define VECTOR BO
 #include "layout.clh"
 #include "conv3d_winograd_tile.clh"
+#include "moments.clh"
 #include "conv3d_winograd_products.clh"
 
 #ifndef FUSED
@@ -21,13 +23,13 @@
 // RW spatial tiles × KU of the @u_blocks output blocks from @first_block on, which @u has × TB frames.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv3d_winograd_multiply(__global const float *restrict v, __global const float *restrict u, __global float *y,
-                         __global const float *restrict bias, __global const float *residual, int flags, int in_blocks,
-                         int out_blocks, int u_blocks, int first_block, int in_t, int out_t, int out_h, int out_w, int tiles_h,
+                         __global const float *restrict bias, __global const float *residual, __global float *restrict statistics,
+                         int flags, int in_blocks, int out_blocks, int u_blocks, int first_block, int in_t, int out_t, int out_h, int out_w, int tiles_h,
                          int tiles_w, int taps_t, int pad_t, int first_tile, int n_tiles, int chunk_tiles)
 {
     const int i0 = get_global_id(0) * RW, t0 = get_global_id(1) * TB, kb = get_global_id(2) * KU;
     const size_t v_block = (size_t)chunk_tiles * FREQUENCIES * BI;
-    multiply_and_store(v + (size_t)i0 * FREQUENCIES * BI, in_blocks * v_block, v_block, in_t, u, y, bias, residual, flags, u_blocks, kb,
+    multiply_and_store(v + (size_t)i0 * FREQUENCIES * BI, in_blocks * v_block, v_block, in_t, u, y, bias, residual, statistics, flags, u_blocks, kb,
                        first_block + kb, t0, first_tile + i0, n_tiles, tiles_h, tiles_w, in_blocks, out_blocks, in_t, out_t, out_h, out_w, taps_t, pad_t);
 }
 
@@ -40,7 +42,7 @@ conv3d_winograd_multiply(__global const float *restrict v, __global const float 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv3d_winograd_fused(__global const float *restrict x, __global const float *restrict u, __global float *y,
                       __global float *restrict scratch, __global const float *restrict zeros, __global const float *restrict bias,
-                      __global const float *residual, int flags, int in_blocks, int out_blocks, int in_t, int in_h, int in_w,
+                      __global const float *residual, __global float *restrict statistics, int flags, int in_blocks, int out_blocks, int in_t, int in_h, int in_w,
                       int out_t, int out_h, int out_w, int tiles_h, int tiles_w, int taps_t, int pad_t, int pad_h, int pad_w,
                       int n_tiles)
 {
@@ -56,7 +58,7 @@ conv3d_winograd_fused(__global const float *restrict x, __global const float *re
                                           own + (transformed % ring) * v_frame + cb * v_block, group * RW, RW, n_tiles, tiles_h,
                                           tiles_w, pad_h, pad_w, in_h, in_w);
             for (int kb = 0; kb < out_blocks; kb += KU)
-                multiply_and_store(own, v_frame, v_block, ring, u, y, bias, residual, flags, out_blocks, kb, kb, t0, group * RW, n_tiles, tiles_h,
+                multiply_and_store(own, v_frame, v_block, ring, u, y, bias, residual, statistics, flags, out_blocks, kb, kb, t0, group * RW, n_tiles, tiles_h,
                                    tiles_w, in_blocks, out_blocks, in_t, out_t, out_h, out_w, taps_t, pad_t);
         }
     }

@@ -104,13 +104,15 @@ static gsize conv3d_workspace(const MaxglNetwork *n, MaxglStepKind kind, int lay
                     : maxgl_conv3d_forward_workspace(n->context, &conv);
 }
 
-static gsize batch_norm_workspace(const MaxglNetwork *n, MaxglStepKind kind, int layer)
+static gsize batch_norm_workspace(const MaxglNetwork *n, const MaxglStep *step)
 {
-    const MaxglLayerPlan *p = &n->layers[layer];
-    const MaxglBatchNorm norm = maxgl_network_batch_norm(n, layer);
+    const MaxglLayerPlan *p = &n->layers[step->layer];
+    const MaxglBatchNorm norm = maxgl_network_batch_norm(n, step->layer);
     if (p->folded >= 0)
-        return conv3d_workspace(n, kind, p->folded, p->prepared);
-    return kind == MAXGL_STEP_AGAIN ? 0 : maxgl_batch_norm_workspace(n->context, &norm);
+        return conv3d_workspace(n, step->kind, p->folded, p->prepared);
+    if (step->kind == MAXGL_STEP_AGAIN || step->statistics != NO_BLOCK)
+        return 0;
+    return maxgl_batch_norm_workspace(n->context, &norm);
 }
 
 static gsize linear_workspace(const MaxglNetwork *n, MaxglStepKind kind, int layer)
@@ -123,15 +125,15 @@ static gsize linear_workspace(const MaxglNetwork *n, MaxglStepKind kind, int lay
     return maxgl_linear_forward_workspace(n->context, &linear);
 }
 
-gsize maxgl_network_workspace(const MaxglNetwork *n, MaxglStepKind kind, int layer)
+gsize maxgl_network_workspace(const MaxglNetwork *n, const MaxglStep *step)
 {
-    switch (n->resnet->layers[layer].kind) {
+    switch (n->resnet->layers[step->layer].kind) {
     case MAXGL_LAYER_CONV3D:
-        return conv3d_workspace(n, kind, layer, FALSE);
+        return conv3d_workspace(n, step->kind, step->layer, FALSE);
     case MAXGL_LAYER_BATCH_NORM:
-        return batch_norm_workspace(n, kind, layer);
+        return batch_norm_workspace(n, step);
     case MAXGL_LAYER_LINEAR:
-        return linear_workspace(n, kind, layer);
+        return linear_workspace(n, step->kind, step->layer);
     default:
         return 0;
     }

@@ -63,8 +63,9 @@ static gboolean forward_folded(MaxglNetwork *n, MaxglSequence *sequence, const M
 static gboolean forward_conv3d(MaxglNetwork *n, MaxglSequence *sequence, const MaxglStep *s, GError **error)
 {
     const MaxglConv3d conv = maxgl_network_conv3d(n, s->layer);
+    const MaxglConv3dEpilogue epilogue = {.statistics = at(n, s->statistics)};
     cl_mem weights = maxgl_network_value(n, s->layer, "weight", error);
-    return weights && maxgl_conv3d_forward(sequence, &conv, at(n, s->x), weights, at(n, s->y), NULL,
+    return weights && maxgl_conv3d_forward(sequence, &conv, at(n, s->x), weights, at(n, s->y), &epilogue,
                                            at(n, s->workspace), error);
 }
 
@@ -80,8 +81,14 @@ static gboolean forward_batch_norm(MaxglNetwork *n, MaxglSequence *sequence, con
     if (s->kind == MAXGL_STEP_AGAIN)
         return maxgl_batch_norm_forward_again(sequence, &norm, &vectors, at(n, s->x), at(n, s->residual),
                                               at(n, s->y), at(n, s->kept), error);
-    return maxgl_batch_norm_forward_training(sequence, &norm, &vectors, at(n, s->x), at(n, s->residual),
-                                             at(n, s->y), at(n, s->kept), at(n, s->workspace), error);
+    if (s->statistics == NO_BLOCK)
+        return maxgl_batch_norm_forward_training(sequence, &norm, &vectors, at(n, s->x), at(n, s->residual),
+                                                 at(n, s->y), at(n, s->kept), at(n, s->workspace), error);
+    const MaxglLayer *l = &n->resnet->layers[s->layer];
+    const MaxglConv3d conv = maxgl_network_conv3d(n, n->resnet->tensors[l->input].producer);
+    return maxgl_batch_norm_forward_given(sequence, &norm, &vectors, at(n, s->x), at(n, s->residual),
+                                          at(n, s->y), at(n, s->kept), at(n, s->statistics),
+                                          maxgl_conv3d_statistics_parts(n->context, &conv), error);
 }
 
 static gboolean forward_linear(MaxglNetwork *n, MaxglSequence *sequence, const MaxglStep *s, GError **error)

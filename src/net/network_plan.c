@@ -35,7 +35,7 @@ static gboolean mark_active(MaxglNetwork *n, const char *const *outputs, GError 
 static void mark_folded(MaxglNetwork *n)
 {
     for (int i = 0; i < n->resnet->n_layers; i++)
-        n->layers[i].folded = n->layers[i].folded_into = NO_BLOCK;
+        n->layers[i].folded = n->layers[i].folded_into = n->layers[i].statistics = NO_BLOCK;
     if (n->mode != MAXGL_NETWORK_INFERENCE)
         return;
     for (int i = 0; i < n->resnet->n_layers; i++) {
@@ -107,12 +107,13 @@ static MaxglStep step_of(MaxglStepKind kind, int layer)
                        .kept = NO_BLOCK,
                        .dw = NO_BLOCK,
                        .db = NO_BLOCK,
-                       .workspace = NO_BLOCK};
+                       .workspace = NO_BLOCK,
+                       .statistics = NO_BLOCK};
 }
 
 static void add_step(MaxglNetwork *n, MaxglStep step)
 {
-    const gsize bytes = step.kind == MAXGL_STEP_LOSS ? 0 : maxgl_network_workspace(n, step.kind, step.layer);
+    const gsize bytes = step.kind == MAXGL_STEP_LOSS ? 0 : maxgl_network_workspace(n, &step);
     if (bytes > 0)
         step.workspace = add_block(n, MAXGL_MEMORY_WORKSPACE, bytes, now(n), now(n), "workspace");
     g_array_append_val(n->steps, step);
@@ -134,6 +135,32 @@ static int add_kept(MaxglNetwork *n, int index)
     return bytes > 0 ? add_block(n, MAXGL_MEMORY_ACTIVATIONS, bytes, now(n), now(n), l->name) : NO_BLOCK;
 }
 
+/* In training a convolution that can leaves the batch norm behind it partial statistics of its output. */
+static int add_statistics(MaxglNetwork *n, int index)
+{
+    const MaxglConv3d conv = maxgl_network_conv3d(n, index);
+    const int output = n->resnet->layers[index].output;
+    const int parts = maxgl_conv3d_statistics_parts(n->context, &conv);
+    for (int i = index + 1; parts > 0 && i < n->resnet->n_layers; i++) {
+        const MaxglLayer *l = &n->resnet->layers[i];
+        if (!n->layers[i].active || l->kind != MAXGL_LAYER_BATCH_NORM || l->input != output)
+            continue;
+        const MaxglBatchNorm norm = maxgl_network_batch_norm(n, i);
+        return n->layers[i].statistics =
+                   add_block(n, MAXGL_MEMORY_WORKSPACE, maxgl_batch_norm_statistics_bytes(&norm, parts),
+                             now(n), now(n), l->name);
+    }
+    return NO_BLOCK;
+}
+
+static int plan_statistics(MaxglNetwork *n, int index)
+{
+    if (n->mode != MAXGL_NETWORK_TRAINING)
+        return NO_BLOCK;
+    return n->resnet->layers[index].kind == MAXGL_LAYER_CONV3D ? add_statistics(n, index)
+                                                               : use(n, n->layers[index].statistics);
+}
+
 static void plan_forward_of(MaxglNetwork *n, int index)
 {
     const MaxglLayer *l = &n->resnet->layers[index];
@@ -149,6 +176,7 @@ static void plan_forward_of(MaxglNetwork *n, int index)
     step.residual = use_value(n, l->residual);
     step.y = n->values[l->output] = add_tensor(n, l->output, MAXGL_MEMORY_ACTIVATIONS, "output");
     step.kept = p->kept = add_kept(n, index);
+    step.statistics = plan_statistics(n, index);
     add_step(n, step);
 }
 

@@ -17,10 +17,11 @@ enum { NO_BLOCK = -1 };
 
 /** What was decided for a layer. */
 typedef struct {
-    gboolean active;   /**< some output needs it */
-    int folded_into;   /**< inference: the batch norm that this convolution runs as part of, −1 = none */
-    int folded;        /**< inference: the convolution that this batch norm runs with, −1 = none */
-    int kept;          /**< training: block with batch norm's statistics or max-pool's taps */
+    gboolean active; /**< some output needs it */
+    int folded_into; /**< inference: the batch norm that this convolution runs as part of, −1 = none */
+    int folded;      /**< inference: the convolution that this batch norm runs with, −1 = none */
+    int kept;        /**< training: block with batch norm's statistics or max-pool's taps */
+    int statistics;  /**< training: block with partial statistics that a convolution leaves this batch norm */
     int weights, bias; /**< inference: folded ones, blocks of the plan of weights */
     gboolean prepared; /**< inference: the weights are in the form that the convolution's algorithm wants */
 } MaxglLayerPlan;
@@ -40,6 +41,7 @@ typedef struct {
     int x, residual, y;     /**< input, what batch norm adds, output */
     int dx, d_residual, dy; /**< their gradients; some share a block */
     int kept, workspace;    /**< see MaxglLayerPlan; scratch memory */
+    int statistics;         /**< see MaxglLayerPlan: a convolution writes them, its batch norm reads them */
     int dw, db;             /**< of a batch in parts: gradients of the layer's weight and bias, of one part */
     gboolean accumulate;    /**< add to dx … */
     gboolean accumulate_residual; /**< … and to d_residual rather than overwrite them */
@@ -83,8 +85,8 @@ MaxglDropout maxgl_network_dropout(const MaxglNetwork *network, int layer);
 /** Floats of a layer's weight and bias on the device; 0: it has none. */
 void maxgl_network_parameter_floats(const MaxglNetwork *network, int layer, gsize *weight, gsize *bias);
 
-/** Bytes of scratch memory that a step of @layer wants. */
-gsize maxgl_network_workspace(const MaxglNetwork *network, MaxglStepKind kind, int layer);
+/** Bytes of scratch memory that @step wants. */
+gsize maxgl_network_workspace(const MaxglNetwork *network, const MaxglStep *step);
 
 /** Decides which layers run, in which steps, what lives when, and where everything lies. Allocates nothing on
  * the device. */

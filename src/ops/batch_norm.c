@@ -15,30 +15,40 @@ gsize maxgl_batch_norm_saved_floats(const MaxglBatchNorm *norm)
     return 2 * (gsize)padded_channels(norm);
 }
 
+gsize maxgl_batch_norm_statistics_bytes(const MaxglBatchNorm *norm, int parts)
+{
+    return (gsize)parts * (2 * (gsize)padded_channels(norm) + 1) * sizeof(float);
+}
+
 gsize maxgl_batch_norm_workspace(MaxglContext *context, const MaxglBatchNorm *norm)
 {
     const MaxglPlanes planes = maxgl_planes(context, "batch_norm", &norm->shape);
-    const gsize parts = (gsize)norm->shape.n * (gsize)planes.chunks;
-    return 2 * parts * (gsize)padded_channels(norm) * sizeof(float);
+    return maxgl_batch_norm_statistics_bytes(norm, norm->shape.n * planes.chunks);
 }
 
-static gboolean add_statistics(MaxglSequence *sequence, const MaxglBatchNorm *norm, const MaxglPlanes *planes,
-                               const MaxglBatchNormVectors *vectors, cl_mem x, cl_mem saved, cl_mem workspace,
-                               GError **error)
+static gboolean add_merge(MaxglSequence *sequence, const MaxglBatchNorm *norm,
+                          const MaxglBatchNormVectors *vectors, cl_mem statistics, int parts, cl_mem saved,
+                          GError **error)
 {
-    const int pixels = (int)maxgl_shape_pixels(&norm->shape), parts = norm->shape.n * planes->chunks;
-    MaxglLaunch chunk = {
-        .file = FILE_NAME, .kernel = "batch_norm_statistics_chunk", .options = planes->options};
-    maxgl_planes_launch(planes, norm->shape.n, &chunk);
-    if (!maxgl_sequence_add(sequence, &chunk, error, "mmiiii", x, workspace, pixels, planes->chunk,
-                            planes->blocks, parts))
-        return FALSE;
+    const MaxglPlanes planes = maxgl_planes(maxgl_sequence_context(sequence), "batch_norm", &norm->shape);
     MaxglLaunch merge = {
-        .file = FILE_NAME, .kernel = "batch_norm_statistics_merge", .options = planes->options};
-    maxgl_planes_launch_groups(planes, 1, (gsize)planes->blocks, &merge);
-    return maxgl_sequence_add(sequence, &merge, error, "mmmmiiiiff", workspace, saved, vectors->running_mean,
-                              vectors->running_var, pixels, planes->chunk, planes->chunks, parts,
+        .file = FILE_NAME, .kernel = "batch_norm_statistics_merge", .options = planes.options};
+    maxgl_planes_launch_groups(&planes, 1, (gsize)planes.blocks, &merge);
+    return maxgl_sequence_add(sequence, &merge, error, "mmmmifff", statistics, saved, vectors->running_mean,
+                              vectors->running_var, parts,
+                              (double)norm->shape.n * (double)maxgl_shape_pixels(&norm->shape),
                               (double)norm->eps, (double)norm->momentum);
+}
+
+static gboolean has_variance(const MaxglBatchNorm *norm, GError **error)
+{
+    if ((gsize)norm->shape.n * maxgl_shape_pixels(&norm->shape) > 1)
+        return TRUE;
+    g_autofree char *text = maxgl_shape_text(&norm->shape);
+    g_set_error(
+        error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+        "batch normalisation of %s has one value a channel: train with a larger batch or larger clips", text);
+    return FALSE;
 }
 
 gboolean maxgl_batch_norm_forward_training(MaxglSequence *sequence, const MaxglBatchNorm *norm,
@@ -46,17 +56,23 @@ gboolean maxgl_batch_norm_forward_training(MaxglSequence *sequence, const MaxglB
                                            cl_mem y, cl_mem saved, cl_mem workspace, GError **error)
 {
     const MaxglShape *shape = &norm->shape;
-    const gsize pixels = maxgl_shape_pixels(shape);
-    if ((gsize)shape->n * pixels < 2) {
-        g_autofree char *text = maxgl_shape_text(shape);
-        g_set_error(
-            error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
-            "batch normalisation of %s has one value a channel: train with a larger batch or larger clips",
-            text);
-        return FALSE;
-    }
     const MaxglPlanes planes = maxgl_planes(maxgl_sequence_context(sequence), "batch_norm", shape);
-    return add_statistics(sequence, norm, &planes, vectors, x, saved, workspace, error) &&
+    const int parts = shape->n * planes.chunks;
+    MaxglLaunch chunk = {
+        .file = FILE_NAME, .kernel = "batch_norm_statistics_chunk", .options = planes.options};
+    maxgl_planes_launch(&planes, shape->n, &chunk);
+    return has_variance(norm, error) &&
+           maxgl_sequence_add(sequence, &chunk, error, "mmiiii", x, workspace, (int)maxgl_shape_pixels(shape),
+                              planes.chunk, planes.blocks, parts) &&
+           maxgl_batch_norm_forward_given(sequence, norm, vectors, x, residual, y, saved, workspace, parts,
+                                          error);
+}
+
+gboolean maxgl_batch_norm_forward_given(MaxglSequence *sequence, const MaxglBatchNorm *norm,
+                                        const MaxglBatchNormVectors *vectors, cl_mem x, cl_mem residual,
+                                        cl_mem y, cl_mem saved, cl_mem statistics, int parts, GError **error)
+{
+    return has_variance(norm, error) && add_merge(sequence, norm, vectors, statistics, parts, saved, error) &&
            maxgl_batch_norm_forward_again(sequence, norm, vectors, x, residual, y, saved, error);
 }
 

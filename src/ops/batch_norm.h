@@ -41,6 +41,16 @@ gboolean maxgl_batch_norm_forward_training(MaxglSequence *sequence, const MaxglB
                                            const MaxglBatchNormVectors *vectors, cl_mem x, cl_mem residual,
                                            cl_mem y, cl_mem saved, cl_mem workspace, GError **error);
 
+/** Bytes of partial statistics in @parts parts: of each the sum and the squared deviations from the mean of
+ * every channel, then how many pixels it is about, at least one; see cl/moments.clh. */
+gsize maxgl_batch_norm_statistics_bytes(const MaxglBatchNorm *norm, int parts);
+
+/** maxgl_batch_norm_forward_training() with the partial statistics of x made already, by the convolution that
+ * made x (MaxglConv3dEpilogue): x is read once. */
+gboolean maxgl_batch_norm_forward_given(MaxglSequence *sequence, const MaxglBatchNorm *norm,
+                                        const MaxglBatchNormVectors *vectors, cl_mem x, cl_mem residual,
+                                        cl_mem y, cl_mem saved, cl_mem statistics, int parts, GError **error);
+
 /** Appends y once more from what training forward left in @saved: the same bits, and no statistics change.
  * gamma and beta must be as they were. */
 gboolean maxgl_batch_norm_forward_again(MaxglSequence *sequence, const MaxglBatchNorm *norm,

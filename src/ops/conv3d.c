@@ -169,10 +169,19 @@ gboolean maxgl_conv3d_forward(MaxglSequence *sequence, const MaxglConv3d *conv, 
                               cl_mem y, const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error)
 {
     const MaxglConv3dEpilogue none = {0};
+    g_return_val_if_fail(!epilogue || !epilogue->statistics ||
+                             !(epilogue->bias || epilogue->residual || epilogue->relu),
+                         FALSE);
     if (!maxgl_conv3d_validate(conv, error))
         return FALSE;
     return choose(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_FORWARD)
         ->forward(sequence, conv, x, weights, y, epilogue ? epilogue : &none, workspace, error);
+}
+
+int maxgl_conv3d_statistics_parts(MaxglContext *context, const MaxglConv3d *conv)
+{
+    const MaxglConv3dAlgorithm *algorithm = choose(context, conv, MAXGL_CONV3D_FORWARD);
+    return algorithm->statistics_parts ? algorithm->statistics_parts(context, conv) : 0;
 }
 
 gsize maxgl_conv3d_prepared_bytes(MaxglContext *context, const MaxglConv3d *conv)

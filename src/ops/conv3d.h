@@ -65,7 +65,13 @@ typedef struct {
     cl_mem bias;     /**< ⌈K/bo⌉·bo floats, or NULL */
     cl_mem residual; /**< a tensor of y's shape, or NULL */
     gboolean relu;
+    cl_mem statistics; /**< forward without the others: takes partial statistics of y, in as many parts as
+                          maxgl_conv3d_statistics_parts() says, for batch norm; or NULL */
 } MaxglConv3dEpilogue;
+
+/** Parts in which the forward pass writes statistics of y beside y, whose order and sizes do not depend on
+ * the number of compute units; 0: the algorithm chosen cannot. */
+int maxgl_conv3d_statistics_parts(MaxglContext *context, const MaxglConv3d *conv);
 
 /** Appends y = conv(x, w) with @epilogue (NULL = none). @workspace has at least the bytes asked for above
  * (NULL if 0). */

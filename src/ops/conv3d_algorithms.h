@@ -20,6 +20,7 @@ typedef struct {
     gboolean (*forward_prepared)(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem prepared,
                                  cl_mem y, const MaxglConv3dEpilogue *epilogue, cl_mem workspace,
                                  GError **error);
+    int (*statistics_parts)(MaxglContext *context, const MaxglConv3d *conv); /**< NULL: writes none */
     gsize (*workspace)(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass);
     gboolean (*forward)(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
                         const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error);

@@ -275,11 +275,11 @@ static gboolean add_fused(MaxglSequence *sequence, const MaxglConv3d *conv, cons
         .global = {(gsize)plan->slots, 1, 1},
         .local = {1, 1, 1},
     };
-    return maxgl_sequence_add(sequence, &launch, error, "mmmmmmmiiiiiiiiiiiiiiii", x, u, y, v, zeros,
-                              epilogue->bias, epilogue->residual, flags_of(epilogue, accumulate),
-                              maxgl_shape_blocks(&in), maxgl_shape_blocks(&out), in.t, in.h, in.w, out.t,
-                              out.h, out.w, plan->tiles_h, plan->tiles_w, conv->kernel[0], conv->pad[0],
-                              conv->pad[1], conv->pad[2], plan->n_tiles);
+    return maxgl_sequence_add(
+        sequence, &launch, error, "mmmmmmmmiiiiiiiiiiiiiiii", x, u, y, v, zeros, epilogue->bias,
+        epilogue->residual, epilogue->statistics, flags_of(epilogue, accumulate), maxgl_shape_blocks(&in),
+        maxgl_shape_blocks(&out), in.t, in.h, in.w, out.t, out.h, out.w, plan->tiles_h, plan->tiles_w,
+        conv->kernel[0], conv->pad[0], conv->pad[1], conv->pad[2], plan->n_tiles);
 }
 
 /* The products of one chunk of tiles and @blocks output blocks from @first_block on. */
@@ -298,17 +298,18 @@ static gboolean add_multiply(MaxglSequence *sequence, const MaxglConv3d *conv, c
         .global = {(gsize)(tiles / plan->rw), (gsize)ceil_div(out.t, plan->tb), (gsize)(blocks / plan->ku)},
         .local = {1, 1, 1},
     };
-    return maxgl_sequence_add(sequence, &launch, error, "mmmmmiiiiiiiiiiiiiiii", v, u, y, epilogue->bias,
-                              epilogue->residual, flags_of(epilogue, accumulate), in_blocks, out_blocks,
-                              blocks, first_block, in.t, out.t, out.h, out.w, plan->tiles_h, plan->tiles_w,
-                              conv->kernel[0], conv->pad[0], first, plan->n_tiles, tiles);
+    return maxgl_sequence_add(sequence, &launch, error, "mmmmmmiiiiiiiiiiiiiiii", v, u, y, epilogue->bias,
+                              epilogue->residual, epilogue->statistics, flags_of(epilogue, accumulate),
+                              in_blocks, out_blocks, blocks, first_block, in.t, out.t, out.h, out.w,
+                              plan->tiles_h, plan->tiles_w, conv->kernel[0], conv->pad[0], first,
+                              plan->n_tiles, tiles);
 }
 
-static char *program_options(const MaxglConv3d *conv, const Plan *plan)
+static char *program_options(const MaxglConv3d *conv, const Plan *plan, const MaxglConv3dEpilogue *epilogue)
 {
-    return g_strdup_printf("-DBI=%d -DBO=%d -DTILE=%d -DKU=%d -DRW=%d -DTB=%d%s", conv->input.block,
+    return g_strdup_printf("-DBI=%d -DBO=%d -DTILE=%d -DKU=%d -DRW=%d -DTB=%d%s%s", conv->input.block,
                            conv->out_block, plan->tile, plan->ku, plan->rw, plan->tb,
-                           plan->slots ? " -DFUSED" : "");
+                           plan->slots ? " -DFUSED" : "", epilogue->statistics ? " -DSTATISTICS" : "");
 }
 
 /* Chunk by chunk of tiles, and in each by output blocks. @weights: to be transformed into @u; NULL where @u
@@ -340,7 +341,7 @@ static gboolean add_products(MaxglSequence *sequence, const MaxglConv3d *conv, c
 {
     MaxglContext *context = maxgl_sequence_context(sequence);
     const MaxglShape out = maxgl_conv3d_output(conv);
-    g_autofree char *options = program_options(conv, plan);
+    g_autofree char *options = program_options(conv, plan, epilogue);
     cl_mem v = maxgl_buffer_window(context, workspace, offset, plan->v_floats * sizeof(float), error);
     if (!v)
         return FALSE;
@@ -421,6 +422,13 @@ static gboolean forward_prepared(MaxglSequence *sequence, const MaxglConv3d *con
 {
     const Plan plan = make_plan(maxgl_sequence_context(sequence), conv);
     return add_products(sequence, conv, &plan, x, NULL, prepared, y, epilogue, FALSE, workspace, 0, error);
+}
+
+/* One for each register tile. */
+static int statistics_parts(MaxglContext *context, const MaxglConv3d *conv)
+{
+    const Plan plan = make_plan(context, conv);
+    return ceil_div(plan.n_tiles, plan.rw) * ceil_div(maxgl_conv3d_output(conv).t, plan.tb);
 }
 
 static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
@@ -512,6 +520,7 @@ const MaxglConv3dAlgorithm maxgl_conv3d_winograd = {
     .supports = supports,
     .rounds_more = TRUE,
     .worthwhile = worthwhile,
+    .statistics_parts = statistics_parts,
     .prepared_bytes = prepared_bytes,
     .prepare = prepare,
     .forward_prepared = forward_prepared,

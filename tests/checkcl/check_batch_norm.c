@@ -296,6 +296,58 @@ static gboolean compare(Device *d, CheckReport *report, MaxglContext *context, R
                                                           &d->d_residual, r->d_residual, tolerance, error));
 }
 
+/* Partial statistics in parts of very different sizes, none empty, computed here: batch norm is given them.
+ */
+static float *given_statistics(const Reference *r, int parts, gsize floats)
+{
+    const gsize channels = (gsize)maxgl_shape_blocks(&r->c->shape) * (gsize)r->c->shape.block,
+                n = (gsize)parts, rest = (gsize)r->c->shape.n * r->pixels - n;
+    float *statistics = g_new0(float, floats);
+    for (gsize part = 0; part < n; part++) {
+        const gsize first = part + rest * part * part / (n * n),
+                    last = part + 1 + rest * (part + 1) * (part + 1) / (n * n);
+        for (int c = 0; c < r->channels; c++) {
+            double sum = 0, squares = 0;
+            for (gsize i = first; i < last; i++)
+                sum += r->x[element(r, (int)(i / r->pixels), c, i % r->pixels)];
+            const double mean = sum / (double)(last - first);
+            for (gsize i = first; i < last; i++)
+                squares += pow(r->x[element(r, (int)(i / r->pixels), c, i % r->pixels)] - mean, 2);
+            statistics[part * channels + (gsize)c] = (float)sum;
+            statistics[(n + part) * channels + (gsize)c] = (float)squares;
+        }
+        statistics[2 * n * channels + part] = (float)(last - first);
+    }
+    return statistics;
+}
+
+static gboolean check_given(MaxglContext *context, CheckReport *report, const Case *c, const Given *given,
+                            const Reference *r, GError **error)
+{
+    const int parts = (int)MIN(7, (gsize)c->shape.n * r->pixels);
+    const gsize channels = (gsize)r->channels,
+                padding = (gsize)maxgl_shape_blocks(&c->shape) * (gsize)c->shape.block - channels;
+    const double tolerance = 2e-6 + 2e-7 * fabs(c->offset);
+    Device d;
+    if (!device_init(&d, report, context, c, given, error))
+        return FALSE;
+    const gsize floats = maxgl_batch_norm_statistics_bytes(&d.norm, parts) / sizeof(float);
+    g_autofree float *values = given_statistics(r, parts, floats);
+    g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
+    cl_mem statistics = check_buffer(report, context, floats, values, error);
+    return statistics &&
+           maxgl_batch_norm_forward_given(sequence, &d.norm, &d.vectors, d.x.buffer, d.residual.buffer,
+                                          d.y.buffer, d.saved, statistics, parts, error) &&
+           check_run(sequence, error) &&
+           check_compare_tensor(report, context, "y of given statistics", &d.y, r->y, tolerance, error) &&
+           check_compare_buffer(report, context, "mean of given statistics", d.saved, r->mean, channels,
+                                padding, tolerance, error) &&
+           check_compare_buffer(report, context, "running mean of given statistics", d.vectors.running_mean,
+                                r->new_mean, channels, padding, tolerance, error) &&
+           check_compare_buffer(report, context, "running variance of given statistics",
+                                d.vectors.running_var, r->new_var, channels, padding, tolerance, error);
+}
+
 /* One value a channel has no variance: forward must say so. */
 static void check_refusal(MaxglContext *context, CheckReport *report)
 {
@@ -320,7 +372,8 @@ static gboolean check(MaxglContext *context, guint index, CheckReport *report, G
     reference_init(&reference, c, &given);
     const gboolean ok = device_init(&device, report, context, c, &given, error) &&
                         device_run(&device, context, c, error) &&
-                        compare(&device, report, context, &reference, &given, error);
+                        compare(&device, report, context, &reference, &given, error) &&
+                        check_given(context, report, c, &given, &reference, error);
     reference_clear(&reference);
     given_clear(&given);
     return ok;
