@@ -167,7 +167,8 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
             "feature vector is the mean over clips spread evenly over it, seen at the centre.\n"
             "  linear     accuracy of a linear classifier trained on the vectors of the training videos\n"
             "  retrieval  R@k: is one of the k training videos nearest to a test video of its class?\n"
-            "Both can be asked for at once, which costs hardly more than one.",
+            "Both can be asked for at once, which costs hardly more than one. With options of their own:\n"
+            "  scenes     recognition of dynamic scenes: maxgl-cl eval scenes --help",
         .entries = entries,
         .examples = "  maxgl-cl eval linear --model runs/demo --data videos/list.csv --random-init\n"
                     "  maxgl-cl eval linear retrieval -m runs/demo --data synth: --label motion --still\n"
@@ -204,14 +205,31 @@ static gboolean check(const Arguments *a, GError **error)
     return TRUE;
 }
 
+/* Protocols that are commands of their own. */
+static const MaxglCommand others[] = {
+    {"scenes", "recognition of dynamic scenes, one video left out at a time", maxgl_cmd_eval_scenes},
+    {NULL},
+};
+
+static gboolean is_other(const char *name)
+{
+    for (const MaxglCommand *other = others; other->name; other++)
+        if (strcmp(other->name, name) == 0)
+            return TRUE;
+    return FALSE;
+}
+
 static gboolean parse_protocols(int argc, char **argv, MaxglEvaluationOptions *options, GError **error)
 {
     for (int i = 1; i < argc; i++) {
         gboolean *protocol = strcmp(argv[i], "linear") == 0      ? &options->linear
                              : strcmp(argv[i], "retrieval") == 0 ? &options->retrieval
                                                                  : NULL;
+        if (!protocol && is_other(argv[i]))
+            return maxgl_command_usage(error, "%s goes alone, and directly behind \"eval\"", argv[i]);
         if (!protocol)
-            return maxgl_command_usage(error, "no protocol \"%s\"; there are: linear, retrieval", argv[i]);
+            return maxgl_command_usage(error, "no protocol \"%s\"; there are: linear, retrieval, scenes",
+                                       argv[i]);
         *protocol = TRUE;
     }
     return TRUE;
@@ -221,6 +239,8 @@ gboolean maxgl_cmd_eval(int argc, char **argv, GError **error)
 {
     g_auto(Arguments) a = {.clips = 10};
     MaxglEvaluationOptions options = {0};
+    if (argc > 1 && is_other(argv[1]))
+        return maxgl_command_run_verb(others, NULL, argc, argv, error);
     if (!parse(&argc, &argv, &a, error) || !check(&a, error) ||
         !parse_protocols(argc, argv, &options, error) ||
         !maxgl_eval_output_prepare(&a.output, a.model, error))

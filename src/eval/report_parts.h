@@ -23,7 +23,8 @@ void maxgl_chart_append(GString *html, const MaxglChart *chart);
 gboolean maxgl_report_curves(GString *html, const char *path, const MaxglReportOptions *options,
                              GError **error);
 
-/** Whether @root is a linear probe's or retrieval's results with all that is needed. */
+/** Whether @root is the results of @protocol with all that is needed: at least one, each with the trained
+ * network's. */
 gboolean maxgl_report_is_result(JsonNode *root, const char *protocol);
 
 /** Appends the numbers of greatest interest, large. */
@@ -31,6 +32,13 @@ void maxgl_report_tiles(GString *html, GPtrArray *results);
 
 /** Appends the section of evaluations: @results are JsonObjects. */
 void maxgl_report_results(GString *html, GPtrArray *results);
+
+/** Appends a bar of class @network ("trained", "random", "still") called @title: @value within 0 … 1, and a
+ * mark at @chance. */
+void maxgl_report_bar(GString *html, const char *network, const char *title, double value, double chance);
+
+/** Appends the part of one protocol's results. */
+void maxgl_report_scenes(GString *html, JsonObject *result);
 
 /** Appends the section of pictures: training clips as the network sees them, and queries of the retrieval
  * among @results with what was found. */

@@ -78,13 +78,13 @@ void maxgl_report_tiles(GString *html, GPtrArray *results)
 
 /* ---------------- linear probe ---------------- */
 
-static void append_bar(GString *html, guint network, double value, double chance)
+void maxgl_report_bar(GString *html, const char *network, const char *title, double value, double chance)
 {
     maxgl_html(
         html,
         "<div class=\"bar %s\"><span class=\"name\">%s</span><span class=\"track\"><i style=\"width:%.1f%%\">"
         "</i><s style=\"left:%.1f%%\"></s></span><span class=\"value\">%.3f</span></div>",
-        networks[network], network_titles[network], 100 * value, 100 * chance, value);
+        network, title, 100 * value, 100 * chance, value);
 }
 
 static void append_linear_row(GString *html, JsonObject *row)
@@ -97,7 +97,8 @@ static void append_linear_row(GString *html, JsonObject *row)
         maxgl_json_number(network_of(row, 0), "videos"), maxgl_json_number(row, "classes"));
     for (guint n = 0; n < NETWORKS; n++)
         if (network_of(row, n))
-            append_bar(html, n, maxgl_json_number(network_of(row, n), "accuracy"), chance);
+            maxgl_report_bar(html, networks[n], network_titles[n],
+                             maxgl_json_number(network_of(row, n), "accuracy"), chance);
     g_string_append(html, "</td></tr>\n");
 }
 
@@ -192,27 +193,36 @@ static void append_retrieval(GString *html, JsonObject *result)
     g_string_append(html, "</tbody></table></div>\n");
 }
 
+/* The linear probe's or retrieval's. */
+static void append_probe(GString *html, JsonObject *result)
+{
+    JsonObject *train =
+        maxgl_json_object(maxgl_json_object(result, "splits"), maxgl_json_string(result, "train_split", ""));
+    maxgl_html(
+        html,
+        "<h3>%s</h3><p class=\"note\">%s of frozen features, the mean over %.0f clips a video; %.0f %s "
+        "of <code>%s</code>.</p>\n",
+        is_linear(result) ? "Linear probe" : "Retrieval",
+        is_linear(result) ? "A linear classifier" : "Nearest neighbours by cosine similarity",
+        maxgl_json_number(result, "clips"), maxgl_json_number(train, "videos"),
+        is_linear(result) ? "training videos" : "videos to find, the training videos",
+        maxgl_json_string(result, "data", "?"));
+    if (is_linear(result))
+        append_linear(html, result);
+    else
+        append_retrieval(html, result);
+}
+
 void maxgl_report_results(GString *html, GPtrArray *results)
 {
     if (results->len > 0)
         g_string_append(html, "<section><h2>What was learnt</h2>\n");
     for (guint i = 0; i < results->len; i++) {
         JsonObject *result = g_ptr_array_index(results, i);
-        JsonObject *train = maxgl_json_object(maxgl_json_object(result, "splits"),
-                                              maxgl_json_string(result, "train_split", ""));
-        maxgl_html(
-            html,
-            "<h3>%s</h3><p class=\"note\">%s of frozen features, the mean over %.0f clips a video; %.0f %s "
-            "of <code>%s</code>.</p>\n",
-            is_linear(result) ? "Linear probe" : "Retrieval",
-            is_linear(result) ? "A linear classifier" : "Nearest neighbours by cosine similarity",
-            maxgl_json_number(result, "clips"), maxgl_json_number(train, "videos"),
-            is_linear(result) ? "training videos" : "videos to find, the training videos",
-            maxgl_json_string(result, "data", "?"));
-        if (is_linear(result))
-            append_linear(html, result);
+        if (is_protocol(result, "scenes"))
+            maxgl_report_scenes(html, result);
         else
-            append_retrieval(html, result);
+            append_probe(html, result);
     }
     if (results->len > 0)
         g_string_append(html, "</section>\n");
