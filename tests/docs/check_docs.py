@@ -30,7 +30,8 @@ def check_command(where, line):
             continue  # the name of a folder, say
         program, words, subcommand = os.path.basename(words[at]), words[at + 1:], []
         if program == "maxgl-cl" and words and words[0].isalpha():
-            subcommand = words[:2] if words[0] in ("eval", "model") and words[1].isalpha() and words[1].islower() else words[:1]
+            several = words[0] in ("eval", "model") and re.fullmatch("[a-z]+", " ".join(words[1:2]))
+            subcommand = words[:2] if several else words[:1]
         text = help_of(program, *subcommand)
         if text is None:
             errors.append(f"{where}: no such subcommand: {line.strip()}")
