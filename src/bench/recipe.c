@@ -15,6 +15,7 @@ typedef struct {
     const MaxglTask *task;
     double seconds;
     MaxglDataset *dataset;
+    MaxglClasses *classes;
     MaxglTrainer *trainer;
     MaxglLoader *loader;
     MaxglBatch *batch; /* the last one */
@@ -29,6 +30,7 @@ static void training_clear(Training *t)
     maxgl_batch_free(t->batch);
     maxgl_loader_free(t->loader);
     maxgl_trainer_free(t->trainer);
+    maxgl_classes_free(t->classes);
     g_clear_pointer(&t->dataset, maxgl_dataset_free);
     if (t->rows)
         g_array_unref(t->rows);
@@ -60,8 +62,11 @@ static gboolean open_all(Training *t, MaxglRecipe *recipe, GError **error)
                     recipe->train.batch, maxgl_dataset_size(t->dataset), recipe->data.path);
         return FALSE;
     }
-    return maxgl_trainer_fit(t->context, recipe, t->task, t->context->info->global_memory, error) &&
-           (t->trainer = maxgl_trainer_new(t->context, recipe, t->task, error)) && open_loader(t, error);
+    return maxgl_feed_classes(recipe, t->task, t->dataset, &t->classes, error) &&
+           maxgl_trainer_fit(t->context, recipe, t->task, t->classes, t->context->info->global_memory,
+                             error) &&
+           (t->trainer = maxgl_trainer_new(t->context, recipe, t->task, t->classes, error)) &&
+           open_loader(t, error);
 }
 
 static gboolean next_batch(Training *t, GError **error)

@@ -13,7 +13,7 @@
  * all others' that number is not shown, being another in each direction. */
 static void set_bounds(MaxglReportOptions *options, const MaxglRecipe *recipe)
 {
-    if (recipe->objective.estimator != MAXGL_MI_INFONCE)
+    if (recipe->train.task != MAXGL_TASK_MAXGL || recipe->objective.estimator != MAXGL_MI_INFONCE)
         return;
     options->global_bound = log(recipe->train.batch);
     if (recipe->objective.negatives == MAXGL_NEGATIVES_REGION)
@@ -22,7 +22,7 @@ static void set_bounds(MaxglReportOptions *options, const MaxglRecipe *recipe)
 
 static gboolean set_recipe(MaxglReportOptions *options, const MaxglRecipe *recipe, GError **error)
 {
-    g_autoptr(MaxglResnet) resnet = maxgl_recipe_resnet(recipe, error);
+    g_autoptr(MaxglResnet) resnet = maxgl_recipe_resnet(recipe, 0, error);
     if (!resnet)
         return FALSE;
     g_autoptr(MaxglModelInfo) info = maxgl_recipe_model_info(recipe, resnet);

@@ -8,7 +8,7 @@
 
 /* What the command line says. */
 typedef struct {
-    char *config, *data, *out;
+    char *config, *task, *init, *data, *out;
     char **sets;
     int memory_limit;
     gboolean resume;
@@ -17,6 +17,8 @@ typedef struct {
 static void arguments_clear(Arguments *a)
 {
     g_free(a->config);
+    g_free(a->task);
+    g_free(a->init);
     g_free(a->data);
     g_free(a->out);
     g_strfreev(a->sets);
@@ -37,6 +39,14 @@ static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
     const GOptionEntry entries[] = {
         {"config", 'c', 0, G_OPTION_ARG_FILENAME, &a->config,
          "Recipe (libconfig); without: the defaults below", "FILE"},
+        {"task", 't', 0, G_OPTION_ARG_STRING, &a->task,
+         "maxgl: without labels; recognition: the classes of a label column (the same as --set train.task=…)",
+         "TASK"},
+        {"init", 'i', 0, G_OPTION_ARG_FILENAME, &a->init,
+         "Begin with the weights of a model file or run (the same as --set train.init=…), and with its "
+         "network "
+         "and clips where the recipe says nothing of them",
+         "M"},
         {"data", 0, 0, G_OPTION_ARG_FILENAME, &a->data,
          "Folder, list, published data set or synth: (the same as --set data.path=…)", "D"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &a->out,
@@ -63,7 +73,8 @@ static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
     const MaxglCommandHelp help = {
         .summary =
             "Trains a 3D ResNet without labels: maximises the mutual information between clips of a video\n"
-            "(Global-MI), and between a clip and regions of its video (Local-MI).",
+            "(Global-MI), and between a clip and regions of its video (Local-MI). With --task recognition,\n"
+            "trains it and a classifier to tell the classes of labelled videos apart.",
         .entries = entries,
         .examples =
             "  maxgl-cl train --config config/kinetics.cfg --data K400/list.csv --memory-limit 6000\n"
@@ -71,7 +82,10 @@ static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
             "  maxgl-cl train --config config/ucf101.cfg --data "
             "ucf101:videos=UCF-101,lists=ucfTrainTestlist\n"
             "  maxgl-cl train -c config/demo.cfg -o runs/jsd -s objective.estimator=jsd -s train.steps=3000\n"
-            "  maxgl-cl train --out runs/demo --resume",
+            "  maxgl-cl train --out runs/demo --resume\n"
+            "  maxgl-cl train --task recognition --init runs/demo --data videos/list.csv -o runs/actions\n"
+            "  maxgl-cl train -c config/finetune.cfg --init r3d.safetensors -s finetune.layers=layer4 --data "
+            "videos/list.csv",
         .more = more,
     };
     return maxgl_command_parse(&help, &argc, &argv, error);
@@ -88,6 +102,8 @@ gboolean maxgl_cmd_train(int argc, char **argv, GError **error)
     g_autofree char *out = arguments.out ? g_strdup(arguments.out) : default_out(arguments.config);
     const MaxglRecipeArguments given = {.config = arguments.config,
                                         .data = arguments.data,
+                                        .task = arguments.task,
+                                        .init = arguments.init,
                                         .sets = arguments.sets,
                                         .resumed = arguments.resume ? out : NULL};
     g_autoptr(MaxglRecipe) recipe = maxgl_recipe_read(&given, error);

@@ -13,20 +13,63 @@ static char *find_config(const char *name)
     return g_strdup(plain && g_file_test(installed, G_FILE_TEST_EXISTS) ? installed : name);
 }
 
+G_GNUC_PRINTF(2, 3) static void add(GPtrArray *sets, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_ptr_array_add(sets, g_strdup_vprintf(format, arguments));
+    va_end(arguments);
+}
+
+/* Sets network and clips of @recipe to those of the model @init. */
+static gboolean adopt_model(MaxglRecipe *recipe, const char *init, GError **error)
+{
+    g_autofree char *path = maxgl_model_path(init, error);
+    g_autoptr(MaxglModelInfo) info = path ? maxgl_model_info_read(path, error) : NULL;
+    if (!info)
+        return FALSE;
+    MaxglResnetSpec shape = info->spec;
+    char width[G_ASCII_DTOSTR_BUF_SIZE];
+    g_ascii_dtostr(width, sizeof width, shape.width);
+    shape.width = 1;
+    g_autofree char *name = maxgl_resnet_spec_name(&shape);
+    const MaxglPreprocessing *p = &info->preprocessing;
+    g_autoptr(GPtrArray) sets = g_ptr_array_new_with_free_func(g_free);
+    add(sets, "network.name=%s", name);
+    add(sets, "network.width=%s", width);
+    add(sets, "clip.frames=%d", shape.frames);
+    add(sets, "clip.stride=%d", info->frame_stride);
+    add(sets, "clip.size=%d", shape.height);
+    add(sets, "clip.antialias=%s", p->antialias ? "true" : "false");
+    if (p->resize_width > 0) {
+        add(sets, "clip.resize_width=%d", p->resize_width);
+        add(sets, "clip.resize_height=%d", p->resize_height);
+    }
+    g_ptr_array_add(sets, NULL);
+    return maxgl_options_load(&maxgl_recipe_table, recipe, NULL, (const char *const *)sets->pdata, error);
+}
+
 MaxglRecipe *maxgl_recipe_read(const MaxglRecipeArguments *a, GError **error)
 {
     g_autoptr(MaxglRecipe) recipe = maxgl_recipe_new();
     g_autofree char *config = a->config ? find_config(a->config) : NULL;
-    g_autofree char *data = a->data ? g_strdup_printf("data.path=%s", a->data) : NULL;
-    g_autoptr(GPtrArray) sets = g_ptr_array_new();
-    if (data)
-        g_ptr_array_add(sets, data);
+    g_autoptr(GPtrArray) sets = g_ptr_array_new_with_free_func(g_free);
+    if (a->data)
+        add(sets, "data.path=%s", a->data);
+    if (a->task)
+        add(sets, "train.task=%s", a->task);
+    if (a->init)
+        add(sets, "train.init=%s", a->init);
     for (char *const *set = a->sets; set && *set; set++)
-        g_ptr_array_add(sets, *set);
+        g_ptr_array_add(sets, g_strdup(*set));
     g_ptr_array_add(sets, NULL);
     const char *const *changes = (const char *const *)sets->pdata;
-    const gboolean good = a->resumed && !config
-                              ? maxgl_run_read_recipe(a->resumed, recipe, changes, error)
-                              : maxgl_options_load(&maxgl_recipe_table, recipe, config, changes, error);
+    const gboolean resumed = a->resumed && !config;
+    if (a->init && !resumed && !adopt_model(recipe, a->init, error)) {
+        g_prefix_error(error, "--init: ");
+        return NULL;
+    }
+    const gboolean good = resumed ? maxgl_run_read_recipe(a->resumed, recipe, changes, error)
+                                  : maxgl_options_load(&maxgl_recipe_table, recipe, config, changes, error);
     return good ? g_steal_pointer(&recipe) : NULL;
 }

@@ -6,9 +6,12 @@
 
 /** What the options say. Borrowed; any may be NULL. */
 typedef struct {
-    const char *config;  /**< --config: a file, or the name of an installed recipe ("demo") */
-    const char *data;    /**< --data: data.path */
-    char *const *sets;   /**< --set: "key=value", NULL-terminated; they come last */
+    const char *config; /**< --config: a file, or the name of an installed recipe ("demo") */
+    const char *data;   /**< --data: data.path */
+    const char *task;   /**< --task: train.task */
+    const char *init;   /**< --init: train.init, and the network and clips of that model where nothing else is
+                           said of them */
+    char *const *sets;  /**< --set: "key=value", NULL-terminated; they come last */
     const char *resumed; /**< folder of a run whose recipe counts where there is no config */
 } MaxglRecipeArguments;
 

@@ -118,9 +118,11 @@ static void append_recipe(GString *html, const char *run)
 
 static void append_header(GString *html, const char *name, JsonObject *run, GPtrArray *results)
 {
+    const gboolean recognition = run && strcmp(maxgl_json_string(run, "task", ""), "recognition") == 0;
     maxgl_html_begin(html, name,
-                     "Max-GL: a 3D ResNet that learnt from videos without labels, by mutual information "
-                     "between clips and their regions.");
+                     recognition ? "A 3D ResNet that learnt to tell classes of videos apart."
+                                 : "Max-GL: a 3D ResNet that learnt from videos without labels, by mutual "
+                                   "information between clips and their regions.");
     maxgl_report_tiles(html, results);
     if (run)
         append_facts(html, run);

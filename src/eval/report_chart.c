@@ -137,6 +137,7 @@ static const Column known[] = {
     {"loss", "Loss", "", TRUE, 1},
     {"global_mi", "Global-MI", "nats", TRUE, 1},
     {"local_mi", "Local-MI", "nats", TRUE, 1},
+    {"accuracy", "Accuracy of a batch", "%", TRUE, 100},
     {"lr", "Learning rate", "", FALSE, 1},
     {"clips_per_s", "Speed", "clips/s", TRUE, 1},
     {"waiting", "Waiting for data", "%", TRUE, 100},

@@ -18,12 +18,31 @@ MaxglDataset *maxgl_feed_open(const MaxglRecipe *recipe, GError **error)
     return chosen;
 }
 
+/* NULL: the data set's label. */
+static const char *label_of(const MaxglRecipe *recipe)
+{
+    return recipe->data.label[0] ? recipe->data.label : NULL;
+}
+
+gboolean maxgl_feed_classes(const MaxglRecipe *recipe, const MaxglTask *task, const MaxglDataset *dataset,
+                            MaxglClasses **classes, GError **error)
+{
+    *classes = NULL;
+    if (!task->supervised)
+        return TRUE;
+    *classes = maxgl_classes_new(dataset, label_of(recipe), recipe->finetune.balanced, error);
+    if (!*classes)
+        g_prefix_error(error, "data.label: %s: ", recipe->data.path);
+    return *classes != NULL;
+}
+
 void maxgl_feed_loader_options(const MaxglRecipe *recipe, const MaxglTask *task, MaxglLoaderOptions *options)
 {
     maxgl_loader_options_init(options);
     options->seed = (guint64)recipe->train.seed;
     options->clip = (MaxglClipSpec){recipe->clip.frames, recipe->clip.stride, recipe->data.short_videos};
     options->clips_per_video = task->clips_per_video;
+    options->label_column = label_of(recipe);
     options->batch = recipe->train.batch;
     options->train = TRUE;
     options->augmentation = recipe->augment;

@@ -23,16 +23,16 @@ static void declare(const MaxglRecipe *recipe, const MaxglResnet *resnet, MaxglP
     maxgl_objective_declare(&options, resnet, parameters);
 }
 
-static guint64 predict_bytes(const MaxglRecipe *recipe, MaxglContext *context, MaxglNetwork *network,
-                             GError **error)
+static guint64 predict_bytes(const MaxglRecipe *recipe, const MaxglClasses *classes, MaxglContext *context,
+                             MaxglNetwork *network, GError **error)
 {
     MaxglObjectiveOptions options;
     maxgl_recipe_objective(recipe, &options);
     return maxgl_objective_predict_bytes(context, &options, network, error);
 }
 
-static gpointer prepare(const MaxglRecipe *recipe, MaxglContext *context, MaxglNetwork *network,
-                        MaxglParameters *parameters, GError **error)
+static gpointer prepare(const MaxglRecipe *recipe, const MaxglClasses *classes, MaxglContext *context,
+                        MaxglNetwork *network, MaxglParameters *parameters, GError **error)
 {
     MaxglObjectiveOptions options;
     maxgl_recipe_objective(recipe, &options);
@@ -73,9 +73,3 @@ const MaxglTask maxgl_pretrain_task = {
     .read = read_values,
     .free = free_loss,
 };
-
-const MaxglTask *maxgl_task_of(const MaxglRecipe *recipe)
-{
-    static const MaxglTask *const tasks[] = {[MAXGL_TASK_MAXGL] = &maxgl_pretrain_task};
-    return tasks[recipe->train.task];
-}

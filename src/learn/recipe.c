@@ -10,7 +10,7 @@
 #define DIM "Hjelm et al., ICLR 2019"
 #define SIMCLR "colour jitter as in Chen et al., \"SimCLR\", ICML 2020, weakened"
 
-static const char *const task_names[] = {"maxgl", NULL};
+static const char *const task_names[] = {"maxgl", "recognition", NULL};
 static const char *const schedule_names[] = {"constant", "cosine", NULL};
 static const char *const algorithm_names[] = {"fast", "exact", NULL};
 static const char *const recompute_names[] = {"none", "blocks", NULL};
@@ -18,6 +18,8 @@ static const char *const optimizer_names[] = {"sgd", "adam", "adamw", NULL};
 static const char *const estimator_names[] = {"jsd", "infonce", "dv", NULL};
 static const char *const discriminator_names[] = {"concat", "dot", NULL};
 static const char *const layer_names[] = {"layer1", "layer2", "layer3", "layer4", NULL};
+static const char *const part_names[] = {"all", "layer1", "layer2", "layer3", "layer4", "fc", NULL};
+static const char *const weighting_names[] = {"none", "balanced", NULL};
 static const char *const pairs_names[] = {"same", "cross", "both", NULL};
 static const char *const negatives_names[] = {"region", "all", NULL};
 
@@ -52,6 +54,8 @@ static const MaxglOption options[] = {
             "hmdb51:…, kinetics:…), or synth:key=value,…: procedural videos in memory"},
     {"data.split", MAXGL_OPTION_STRING, AT(data.split), "train",
      .doc = "use the videos with this value in the column split, where there is such a column; \"\": all"},
+    {"data.label", MAXGL_OPTION_STRING, AT(data.label), "",
+     .doc = "recognition: the column whose values are the classes; \"\": the first but split and group"},
     {"data.short_videos", MAXGL_OPTION_ENUM, AT(data.short_videos), "loop",
      .choices = maxgl_short_policy_names, .doc = "what to do with videos shorter than a clip",
      .source = "loop as Hara et al., CVPR 2018"},
@@ -116,14 +120,28 @@ static const MaxglOption options[] = {
     {"objective.temperature", MAXGL_OPTION_FLOAT, AT(objective.temperature), "1.0", 0.001, 1000,
      .doc = "infonce: scores are divided by it", .source = OURS},
 
+    {"finetune.layers", MAXGL_OPTION_ENUM, AT(finetune.layers), "all", .choices = part_names,
+     .doc =
+         "recognition: what is learnt: all, or from this layer on; those before it stay as they are, running "
+         "statistics included",
+     .source = "all as VCOP; layer4 as Hara et al., CVPR 2018, where statistics go on changing"},
+    {"finetune.dropout", MAXGL_OPTION_FLOAT, AT(finetune.dropout), "0.0", 0, 0.99,
+     .doc = "recognition: probability of dropping a feature before the classifier", .source = OURS},
+    {"finetune.class_weights", MAXGL_OPTION_ENUM, AT(finetune.balanced), "none", .choices = weighting_names,
+     .doc = "recognition: of the loss; balanced: videos by (classes · videos of the class)",
+     .source = "balanced as scikit-learn's compute_class_weight"},
+
     {"train.task", MAXGL_OPTION_ENUM, AT(train.task), "maxgl", .choices = task_names,
-     .doc = "what is learnt"},
+     .doc = "what is learnt: maxgl, from two clips a video and no labels; recognition, the classes of "
+            "data.label from one clip a video"},
+    {"train.init", MAXGL_OPTION_STRING, AT(train.init), "",
+     .doc = "model file, or folder of a run, whose weights training begins with; \"\": weights are drawn"},
     {"train.epochs", MAXGL_OPTION_INT, AT(train.epochs), "100", 1, 1000000,
      .doc = "times that every video is seen", .source = OURS},
     {"train.steps", MAXGL_OPTION_INT, AT(train.steps), "0", 0, G_MAXINT,
      .doc = "length of the run instead of train.epochs; 0: train.epochs counts", .source = OURS},
     {"train.batch", MAXGL_OPTION_INT, AT(train.batch), "32", 2, 4096, .unit = "videos",
-     .doc = "in a step, with two clips each; the others of the batch are a video's negatives",
+     .doc = "in a step; maxgl: with two clips each, and the others of the batch are a video's negatives",
      .source = OURS},
     {"train.optimizer", MAXGL_OPTION_ENUM, AT(train.optimizer), "sgd", .choices = optimizer_names,
      .doc = "with PyTorch's meaning", .source = OURS},
@@ -195,7 +213,7 @@ G_GNUC_PRINTF(2, 3) static gboolean refuse(GError **error, const char *format, .
     return FALSE;
 }
 
-MaxglResnet *maxgl_recipe_resnet(const MaxglRecipe *recipe, GError **error)
+MaxglResnet *maxgl_recipe_resnet(const MaxglRecipe *recipe, int classes, GError **error)
 {
     MaxglResnetSpec spec;
     maxgl_resnet_spec_init(&spec);
@@ -209,12 +227,26 @@ MaxglResnet *maxgl_recipe_resnet(const MaxglRecipe *recipe, GError **error)
         return NULL;
     }
     spec.width = recipe->network.width;
+    spec.classes = classes;
+    spec.dropout = classes > 0 ? recipe->finetune.dropout : 0;
     spec.frames = recipe->clip.frames;
     spec.height = spec.columns = recipe->clip.size;
     MaxglResnet *resnet = maxgl_resnet_new(&spec, error);
     if (!resnet)
         g_prefix_error(error, "network, clip: ");
     return resnet;
+}
+
+const char *maxgl_recipe_task_name(const MaxglRecipe *recipe)
+{
+    return task_names[recipe->train.task];
+}
+
+int maxgl_recipe_frozen(const MaxglRecipe *recipe, const MaxglResnet *resnet)
+{
+    if (recipe->train.task != MAXGL_TASK_RECOGNITION || recipe->finetune.layers == 0)
+        return 0;
+    return maxgl_resnet_stage(resnet, part_names[recipe->finetune.layers]);
 }
 
 void maxgl_recipe_objective(const MaxglRecipe *recipe, MaxglObjectiveOptions *out)
@@ -263,8 +295,10 @@ gboolean maxgl_recipe_validate(const MaxglRecipe *recipe, GError **error)
 {
     g_autoptr(MaxglResnet) resnet = NULL;
     MaxglObjectiveOptions objective;
-    if (!validate_ranges(recipe, error) || !(resnet = maxgl_recipe_resnet(recipe, error)))
+    if (!validate_ranges(recipe, error) || !(resnet = maxgl_recipe_resnet(recipe, 0, error)))
         return FALSE;
+    if (recipe->train.task != MAXGL_TASK_MAXGL)
+        return TRUE;
     maxgl_recipe_objective(recipe, &objective);
     if (maxgl_objective_options_validate(&objective, resnet, error))
         return TRUE;

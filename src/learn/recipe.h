@@ -10,7 +10,7 @@
 #include "ops/optimizer.h"
 
 /** What is learnt. */
-typedef enum { MAXGL_TASK_MAXGL } MaxglTaskKind;
+typedef enum { MAXGL_TASK_MAXGL, MAXGL_TASK_RECOGNITION } MaxglTaskKind;
 
 /** Which algorithms the network may be computed with. */
 typedef enum {
@@ -32,7 +32,7 @@ typedef struct {
         gboolean antialias;
     } clip;
     struct {
-        char *path, *split;
+        char *path, *split, *label;
         MaxglShortPolicy short_videos;
         int workers, prefetch, cache_mb;
         double bad_fraction, timeout;
@@ -49,7 +49,13 @@ typedef struct {
         MaxglLocalNegatives negatives;
     } objective;
     struct {
+        int layers; /**< 0: all, 1 … 4: from layer1 … layer4 on, 5: fc alone */
+        gboolean balanced;
+        double dropout;
+    } finetune;
+    struct {
         MaxglTaskKind task;
+        char *init;
         int epochs, steps, batch, micro_batch, warmup, seed, keep, checkpoint_every, log_every;
         MaxglOptimizerKind optimizer;
         MaxglSchedule schedule;
@@ -71,8 +77,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglRecipe, maxgl_recipe_free)
  * small for it, more regions than its map has positions, a range whose ends are swapped, … */
 gboolean maxgl_recipe_validate(const MaxglRecipe *recipe, GError **error);
 
-/** The network that the recipe describes, without a classifier. #MAXGL_ERROR_USAGE naming the key. */
-MaxglResnet *maxgl_recipe_resnet(const MaxglRecipe *recipe, GError **error);
+/** The network that the recipe describes, with a classifier for @classes classes (0: none).
+ * #MAXGL_ERROR_USAGE naming the key. */
+MaxglResnet *maxgl_recipe_resnet(const MaxglRecipe *recipe, int classes, GError **error);
+
+/** How many layers of @resnet, from the first on, are left as they are (finetune.layers). */
+int maxgl_recipe_frozen(const MaxglRecipe *recipe, const MaxglResnet *resnet);
+
+/** "maxgl", "recognition". */
+const char *maxgl_recipe_task_name(const MaxglRecipe *recipe);
 
 /** The objective's options. */
 void maxgl_recipe_objective(const MaxglRecipe *recipe, MaxglObjectiveOptions *options);

@@ -41,6 +41,13 @@ char *maxgl_run_file(const MaxglRun *run, const char *name);
 /** The newest checkpoint's path, NULL if there is none; caller frees. */
 char *maxgl_run_checkpoint(const MaxglRun *run);
 
+/** Whether @path is the folder of a run. */
+gboolean maxgl_is_run_folder(const char *path);
+
+/** The model file that @model names: itself, or of a run's folder model.safetensors, or its newest checkpoint
+ * while training goes on; caller frees. #MAXGL_ERROR_NOT_FOUND. */
+char *maxgl_model_path(const char *model, GError **error);
+
 /** The recipe of the run in the folder @path with "key=value" changes @sets, as maxgl_options_load();
  * #MAXGL_ERROR_NOT_FOUND if there is no run. */
 gboolean maxgl_run_read_recipe(const char *path, MaxglRecipe *recipe, const char *const *sets,

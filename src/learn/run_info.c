@@ -77,6 +77,7 @@ MaxglRunInfo *maxgl_run_info_new(const char *path, const MaxglRecipe *recipe, co
     json_object_set_string_member(info->run, "network", network);
     json_object_set_int_member(info->run, "parameters", sizes->parameters);
     json_object_set_double_member(info->run, "gmac_per_clip", sizes->macs * 1e-9);
+    json_object_set_string_member(info->run, "task", maxgl_recipe_task_name(recipe));
     json_object_set_string_member(info->run, "data", recipe->data.path);
     json_object_set_int_member(info->run, "videos", sizes->videos);
     json_object_set_int_member(info->run, "seed", recipe->train.seed);

@@ -6,6 +6,7 @@
 #include "learn/feed.h"
 #include "learn/metrics.h"
 #include "learn/run.h"
+#include "learn/start.h"
 #include "learn/trainer.h"
 
 #include <math.h>
@@ -18,6 +19,7 @@ typedef struct {
     const MaxglTask *task;
     MaxglRun *run;
     MaxglDataset *dataset;
+    MaxglClasses *classes;
     MaxglContext *context;
     MaxglTrainer *trainer;
     MaxglModelInfo *info;
@@ -41,6 +43,7 @@ static void session_clear(Session *s)
     maxgl_model_info_free(s->info);
     maxgl_trainer_free(s->trainer);
     maxgl_context_close(s->context);
+    maxgl_classes_free(s->classes);
     maxgl_dataset_free(s->dataset);
     maxgl_run_close(s->run);
     g_free(s->summary);
@@ -88,7 +91,7 @@ static gboolean open_device(Session *s, const MaxglTrainOptions *options, GError
         return FALSE;
     const guint64 memory = s->context->info->global_memory;
     const guint64 limit = options->memory_limit > 0 ? MIN(options->memory_limit, memory) : memory;
-    return maxgl_trainer_fit(s->context, options->recipe, s->task, limit, error);
+    return maxgl_trainer_fit(s->context, options->recipe, s->task, s->classes, limit, error);
 }
 
 static gboolean make_trainer(Session *s, GError **error)
@@ -98,20 +101,20 @@ static gboolean make_trainer(Session *s, GError **error)
     if (s->recipe->train.micro_batch > 0)
         g_message("%d of the %d clips of a step at once (train.micro_batch)", s->recipe->train.micro_batch,
                   s->recipe->train.batch * s->task->clips_per_video);
-    s->trainer = maxgl_trainer_new(s->context, s->recipe, s->task, error);
+    s->trainer = maxgl_trainer_new(s->context, s->recipe, s->task, s->classes, error);
     if (!s->trainer)
         return FALSE;
     s->info = maxgl_recipe_model_info(s->recipe, maxgl_trainer_resnet(s->trainer));
+    if (s->classes) {
+        g_message("%d classes of %s", s->classes->n, s->classes->label);
+        s->info->classes = g_strdupv(s->classes->names);
+        s->info->label = g_strdup(s->classes->label);
+    }
     return TRUE;
 }
 
-static gboolean restore(Session *s, GError **error)
+static gboolean restore(Session *s, const char *path, GError **error)
 {
-    g_autofree char *path = maxgl_run_checkpoint(s->run);
-    if (!path) {
-        g_message("no checkpoint yet: starting with step 1");
-        return TRUE;
-    }
     const gint64 videos = s->position.videos;
     if (!maxgl_checkpoint_load(path, maxgl_trainer_state(s->trainer), &s->position, error))
         return FALSE;
@@ -128,6 +131,23 @@ static gboolean restore(Session *s, GError **error)
     s->saved = s->position.step;
     g_message("resuming after step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, s->position.step, s->steps);
     return TRUE;
+}
+
+/* The weights that the session begins with: of the run's newest checkpoint, of train.init, or as drawn. */
+static gboolean load_weights(Session *s, gboolean resume, GError **error)
+{
+    g_autofree char *checkpoint = resume ? maxgl_run_checkpoint(s->run) : NULL;
+    if (checkpoint)
+        return restore(s, checkpoint, error);
+    if (resume)
+        g_message("no checkpoint yet: starting with step 1");
+    if (s->recipe->train.init[0] == '\0')
+        return TRUE;
+    if (maxgl_start_from(s->recipe->train.init, s->classes, maxgl_trainer_resnet(s->trainer),
+                         maxgl_trainer_state(s->trainer)->parameters, error))
+        return TRUE;
+    g_prefix_error(error, "train.init: ");
+    return FALSE;
 }
 
 static gboolean open_loader(Session *s, GError **error)
@@ -306,11 +326,12 @@ gboolean maxgl_train(const MaxglTrainOptions *options, GError **error)
 {
     g_auto(Session) s = {.recipe = options->recipe, .task = maxgl_task_of(options->recipe)};
     GError *reason = NULL;
-    if (!maxgl_recipe_validate(s.recipe, error) || !open_device(&s, options, error) ||
+    if (!maxgl_recipe_validate(s.recipe, error) || !(s.dataset = maxgl_feed_open(s.recipe, error)) ||
+        !maxgl_feed_classes(s.recipe, s.task, s.dataset, &s.classes, error) ||
+        !open_device(&s, options, error) ||
         !(s.run = maxgl_run_open(options->out, s.recipe, options->resume, error)) ||
-        !(s.dataset = maxgl_feed_open(s.recipe, error)) || !plan_length(&s, error) ||
-        !make_trainer(&s, error) || (options->resume && !restore(&s, error)) || !open_loader(&s, error) ||
-        !begin_run(&s, options->out, error))
+        !plan_length(&s, error) || !make_trainer(&s, error) || !load_weights(&s, options->resume, error) ||
+        !open_loader(&s, error) || !begin_run(&s, options->out, error))
         return FALSE;
     if (run_steps(&s, &reason))
         return TRUE;

@@ -11,6 +11,7 @@ struct MaxglTrainer {
     MaxglContext *context;
     const MaxglRecipe *recipe;
     const MaxglTask *task;
+    const MaxglClasses *classes;
     MaxglResnet *resnet;
     MaxglParameters *parameters;
     MaxglNetwork *network;
@@ -37,8 +38,13 @@ static int clips_of(const MaxglRecipe *recipe, const MaxglTask *task)
     return recipe->train.batch * task->clips_per_video;
 }
 
+static MaxglResnet *make_resnet(const MaxglRecipe *recipe, const MaxglClasses *classes, GError **error)
+{
+    return maxgl_recipe_resnet(recipe, classes ? classes->n : 0, error);
+}
+
 static MaxglNetworkOptions network_options(const MaxglRecipe *recipe, const MaxglTask *task,
-                                           const char *const *outputs)
+                                           const MaxglResnet *resnet, const char *const *outputs)
 {
     return (MaxglNetworkOptions){.mode = MAXGL_NETWORK_TRAINING,
                                  .batch = clips_of(recipe, task),
@@ -46,16 +52,17 @@ static MaxglNetworkOptions network_options(const MaxglRecipe *recipe, const Maxg
                                  .seed = (guint64)recipe->train.seed,
                                  .recompute = recipe->train.recompute,
                                  .at_once = recipe->train.micro_batch,
+                                 .frozen = maxgl_recipe_frozen(recipe, resnet),
                                  .exact = recipe->train.algorithms == MAXGL_ALGORITHMS_EXACT};
 }
 
 static gboolean make_network(MaxglTrainer *t, GError **error)
 {
     g_autofree const char **outputs = t->task->outputs(t->recipe);
-    const MaxglNetworkOptions options = network_options(t->recipe, t->task, outputs);
+    const MaxglNetworkOptions options = network_options(t->recipe, t->task, t->resnet, outputs);
     t->network = maxgl_network_new(t->context, t->resnet, &options, t->parameters, error);
     if (t->network)
-        t->loss = t->task->prepare(t->recipe, t->context, t->network, t->parameters, error);
+        t->loss = t->task->prepare(t->recipe, t->classes, t->context, t->network, t->parameters, error);
     return t->loss != NULL;
 }
 
@@ -112,10 +119,30 @@ static MaxglOptimizer optimizer_of(const MaxglRecipe *recipe)
                             .epsilon = 1e-8};
 }
 
+/* Where the learnt parameters of a group begin that belong to no frozen layer: in each group layers lie in
+ * their order, heads behind them. @end if there are none. */
+static gsize first_learnt(const MaxglTrainer *t, MaxglParameterGroup group, gsize begin, gsize end)
+{
+    const int frozen = maxgl_recipe_frozen(t->recipe, t->resnet);
+    for (int i = 0; i < frozen; i++) {
+        MaxglLayerTensor tensors[MAXGL_LAYER_TENSORS];
+        const int n = maxgl_layer_tensors(t->resnet, i, tensors);
+        for (int j = 0; j < n; j++) {
+            g_autofree char *name = g_strdup_printf("%s.%s", t->resnet->layers[i].name, tensors[j].what);
+            const guint index = (guint)maxgl_parameters_find(t->parameters, name);
+            if (maxgl_parameters_get(t->parameters, index)->group == group)
+                begin = maxgl_parameters_end(t->parameters, index);
+        }
+    }
+    return MIN(begin, end);
+}
+
 static gboolean make_update(MaxglTrainer *t, GError **error)
 {
     const gsize decayed = maxgl_parameters_decayed_floats(t->parameters);
     const gsize learnt = maxgl_parameters_learnt_floats(t->parameters);
+    const gsize weights = first_learnt(t, MAXGL_PARAMETER_DECAYED, 0, decayed);
+    const gsize others = first_learnt(t, MAXGL_PARAMETER_UNDECAYED, decayed, learnt);
     const double decay = t->recipe->train.weight_decay;
     t->optimizer = optimizer_of(t->recipe);
     t->update = maxgl_sequence_new(t->context);
@@ -123,20 +150,23 @@ static gboolean make_update(MaxglTrainer *t, GError **error)
            (!t->buffers.clip ||
             maxgl_gradient_norm(t->update, t->buffers.gradients, learnt, (float)t->recipe->train.clip_norm,
                                 t->buffers.clip, t->norm_workspace, error)) &&
-           maxgl_optimizer_update(t->update, &t->optimizer, &t->buffers, 0, decayed, decay, error) &&
-           (learnt == decayed || maxgl_optimizer_update(t->update, &t->optimizer, &t->buffers, decayed,
-                                                        learnt - decayed, 0, error));
+           maxgl_optimizer_update(t->update, &t->optimizer, &t->buffers, weights, decayed - weights, decay,
+                                  error) &&
+           (learnt == others ||
+            maxgl_optimizer_update(t->update, &t->optimizer, &t->buffers, others, learnt - others, 0, error));
 }
 
 guint64 maxgl_trainer_predict_bytes(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,
-                                    GError **error)
+                                    const MaxglClasses *classes, GError **error)
 {
     g_autofree const char **outputs = task->outputs(recipe);
-    const MaxglNetworkOptions options = network_options(recipe, task, outputs);
     const MaxglOptimizer optimizer = optimizer_of(recipe);
-    g_autoptr(MaxglResnet) resnet = maxgl_recipe_resnet(recipe, error);
-    g_autoptr(MaxglNetwork) network = resnet ? maxgl_network_planned(context, resnet, &options, error) : NULL;
-    const guint64 loss = network ? task->predict_bytes(recipe, context, network, error) : 0;
+    g_autoptr(MaxglResnet) resnet = make_resnet(recipe, classes, error);
+    if (!resnet)
+        return 0;
+    const MaxglNetworkOptions options = network_options(recipe, task, resnet, outputs);
+    g_autoptr(MaxglNetwork) network = maxgl_network_planned(context, resnet, &options, error);
+    const guint64 loss = network ? task->predict_bytes(recipe, classes, context, network, error) : 0;
     if (loss == 0)
         return 0;
     g_autoptr(MaxglParameters) parameters = maxgl_parameters_new(context);
@@ -151,10 +181,10 @@ guint64 maxgl_trainer_predict_bytes(MaxglContext *context, const MaxglRecipe *re
 
 /* The same, and G_MAXUINT64 where one piece would exceed the largest allocation; 0 on other errors. */
 static guint64 need_of(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,
-                       GError **error)
+                       const MaxglClasses *classes, GError **error)
 {
     GError *reason = NULL;
-    const guint64 bytes = maxgl_trainer_predict_bytes(context, recipe, task, &reason);
+    const guint64 bytes = maxgl_trainer_predict_bytes(context, recipe, task, classes, &reason);
     if (!reason)
         return bytes;
     if (!g_error_matches(reason, MAXGL_ERROR, MAXGL_ERROR_LIMIT)) {
@@ -179,8 +209,8 @@ static gboolean too_large(const MaxglRecipe *recipe, int clips, guint64 least, g
     return FALSE;
 }
 
-gboolean maxgl_trainer_fit(MaxglContext *context, MaxglRecipe *recipe, const MaxglTask *task, guint64 limit,
-                           GError **error)
+gboolean maxgl_trainer_fit(MaxglContext *context, MaxglRecipe *recipe, const MaxglTask *task,
+                           const MaxglClasses *classes, guint64 limit, GError **error)
 {
     const int clips = clips_of(recipe, task);
     guint64 need = 0;
@@ -190,7 +220,7 @@ gboolean maxgl_trainer_fit(MaxglContext *context, MaxglRecipe *recipe, const Max
         if (clips % parts != 0)
             continue;
         recipe->train.micro_batch = parts == 1 ? 0 : clips / parts;
-        need = need_of(context, recipe, task, error);
+        need = need_of(context, recipe, task, classes, error);
         if (need == 0)
             return FALSE;
         if (need <= limit)
@@ -201,13 +231,14 @@ gboolean maxgl_trainer_fit(MaxglContext *context, MaxglRecipe *recipe, const Max
 }
 
 MaxglTrainer *maxgl_trainer_new(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,
-                                GError **error)
+                                const MaxglClasses *classes, GError **error)
 {
     g_autoptr(MaxglTrainer) t = g_new0(MaxglTrainer, 1);
     t->context = context;
     t->recipe = recipe;
     t->task = task;
-    t->resnet = maxgl_recipe_resnet(recipe, error);
+    t->classes = classes;
+    t->resnet = make_resnet(recipe, classes, error);
     if (!t->resnet || !make_parameters(t, error) || !make_network(t, error) || !make_preparer(t, error) ||
         !make_update(t, error))
         return NULL;
@@ -266,7 +297,8 @@ static gboolean prepare_clips(MaxglTrainer *t, const MaxglBatch *batch, GError *
 gboolean maxgl_trainer_step(MaxglTrainer *t, const MaxglBatch *batch, guint32 step, double learning_rate,
                             GError **error)
 {
-    return prepare_clips(t, batch, error) && maxgl_network_set_step(t->network, step, error) &&
+    return prepare_clips(t, batch, error) && (!t->task->take || t->task->take(t->loss, batch, error)) &&
+           maxgl_network_set_step(t->network, step, error) &&
            maxgl_optimizer_set_step(t->context, &t->optimizer, t->buffers.step, step, learning_rate, error) &&
            maxgl_sequence_run(maxgl_network_forward(t->network), error) &&
            maxgl_sequence_run(t->task->sequence(t->loss), error) &&

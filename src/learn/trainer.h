@@ -12,17 +12,18 @@ typedef struct MaxglTrainer MaxglTrainer;
 /** Bytes of the device that a trainer will take, but for frames on their way to it; 0 with @error set as
  * maxgl_trainer_new() would where the recipe is at fault or one piece exceeds the largest allocation. */
 guint64 maxgl_trainer_predict_bytes(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,
-                                    GError **error);
+                                    const MaxglClasses *classes, GError **error);
 
 /** Where train.micro_batch is 0 and the step's clips together would take more than @limit bytes, sets it to
  * the largest number of clips that does not. MAXGL_ERROR_LIMIT if even two are too many. */
-gboolean maxgl_trainer_fit(MaxglContext *context, MaxglRecipe *recipe, const MaxglTask *task, guint64 limit,
-                           GError **error);
+gboolean maxgl_trainer_fit(MaxglContext *context, MaxglRecipe *recipe, const MaxglTask *task,
+                           const MaxglClasses *classes, guint64 limit, GError **error);
 
-/** Prepares the training that @recipe (valid, and borrowed) describes on @context, parameters drawn from
- * train.seed. MAXGL_ERROR_LIMIT with need and limit, MAXGL_ERROR_DEVICE. */
+/** Prepares the training that @recipe (valid) describes on @context, parameters drawn from train.seed.
+ * @classes: of a supervised task, else NULL. All are borrowed. MAXGL_ERROR_LIMIT with need and limit,
+ * MAXGL_ERROR_DEVICE. */
 MaxglTrainer *maxgl_trainer_new(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,
-                                GError **error);
+                                const MaxglClasses *classes, GError **error);
 void maxgl_trainer_free(MaxglTrainer *trainer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglTrainer, maxgl_trainer_free)
 

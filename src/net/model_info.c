@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define KEY_NETWORK "maxgl.network"
+#define KEY_CLASS_NAMES "maxgl.class_names"
 
 MaxglModelInfo *maxgl_model_info_new(const MaxglResnetSpec *spec)
 {
@@ -24,6 +25,8 @@ void maxgl_model_info_free(MaxglModelInfo *info)
     if (!info)
         return;
     g_free(info->prefix);
+    g_strfreev(info->classes);
+    g_free(info->label);
     g_free(info->recipe);
     g_free(info->seed);
     g_free(info->version);
@@ -224,6 +227,24 @@ static gboolean read_spec(const MaxglSafetensors *file, MaxglResnetSpec *spec, G
     return maxgl_resnet_spec_validate(spec, error);
 }
 
+/* A line a name, with C's escapes. */
+static gboolean read_classes(const MaxglSafetensors *file, MaxglModelInfo *info, GError **error)
+{
+    const char *text = maxgl_safetensors_metadata(file, KEY_CLASS_NAMES);
+    if (!text)
+        return TRUE;
+    info->classes = g_strsplit(text, "\n", -1);
+    if (g_strv_length(info->classes) != (guint)info->spec.classes)
+        return bad_metadata(file, KEY_CLASS_NAMES, error);
+    for (char **name = info->classes; *name; name++) {
+        char *plain = g_strcompress(*name);
+        g_free(*name);
+        *name = plain;
+    }
+    info->label = g_strdup(maxgl_safetensors_metadata(file, "maxgl.label"));
+    return TRUE;
+}
+
 static gboolean read_metadata(const MaxglSafetensors *file, MaxglModelInfo *info, GError **error)
 {
     MaxglPreprocessing *p = &info->preprocessing;
@@ -242,7 +263,8 @@ static gboolean read_metadata(const MaxglSafetensors *file, MaxglModelInfo *info
     if (!read_integers(file, "maxgl.resize", resize, 2, error) ||
         !read_integers(file, "maxgl.antialias", &antialias, 1, error) ||
         !read_floats(file, "maxgl.mean", p->mean, error) || !read_floats(file, "maxgl.std", p->std, error) ||
-        !read_integers(file, "maxgl.frame_stride", &info->frame_stride, 1, error))
+        !read_integers(file, "maxgl.frame_stride", &info->frame_stride, 1, error) ||
+        !read_classes(file, info, error))
         return FALSE;
     p->resize_width = resize[0];
     p->resize_height = resize[1];
@@ -324,6 +346,20 @@ static void write_floats(MaxglSafetensorsWriter *writer, const char *key, const 
     write_text(writer, key, "%s,%s,%s", text[0], text[1], text[2]);
 }
 
+static void write_classes(MaxglSafetensorsWriter *writer, char *const *classes)
+{
+    char beyond_ascii[0x80 + 1] = "";
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (int i = 0; i < 0x80; i++)
+        beyond_ascii[i] = (char)(0x80 + i); /* UTF-8, which stays as it is */
+    for (int i = 0; classes[i]; i++) {
+        const gboolean utf8 = g_utf8_validate(classes[i], -1, NULL);
+        g_autofree char *name = g_strescape(classes[i], utf8 ? beyond_ascii : NULL);
+        g_string_append_printf(text, "%s%s", i > 0 ? "\n" : "", name);
+    }
+    maxgl_safetensors_writer_set_metadata(writer, KEY_CLASS_NAMES, text->str);
+}
+
 void maxgl_model_info_write(const MaxglModelInfo *info, MaxglSafetensorsWriter *writer)
 {
     const MaxglResnetSpec *spec = &info->spec;
@@ -342,6 +378,10 @@ void maxgl_model_info_write(const MaxglModelInfo *info, MaxglSafetensorsWriter *
     write_floats(writer, "maxgl.mean", p->mean);
     write_floats(writer, "maxgl.std", p->std);
     write_text(writer, "maxgl.frame_stride", "%d", info->frame_stride);
+    if (info->classes)
+        write_classes(writer, info->classes);
+    if (info->label)
+        maxgl_safetensors_writer_set_metadata(writer, "maxgl.label", info->label);
     if (info->recipe)
         maxgl_safetensors_writer_set_metadata(writer, "maxgl.recipe", info->recipe);
     if (info->seed)

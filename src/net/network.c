@@ -39,6 +39,7 @@ MaxglNetwork *maxgl_network_planned(MaxglContext *context, const MaxglResnet *re
     n->parts = n->batch / n->at_once;
     n->seed = options->seed;
     n->exact = options->exact;
+    n->frozen = options->frozen;
     n->recompute = options->recompute;
     n->resnet = maxgl_resnet_new(&resnet->spec, error);
     if (!n->resnet || !maxgl_network_plan(n, options->outputs, error))

@@ -42,6 +42,9 @@ typedef struct {
                     pass computes each part again and sums the gradients. That is the same as the whole
                     batch but for batch norm, which sees the statistics of a part, and updates the
                     running ones with each */
+    int frozen;  /**< training: so many layers, from the first on, learn nothing. Their weights and running
+                    statistics stay, batch norm among them normalises by these as in inference, and the
+                    backward pass ends behind them: gradients of their parameters are not written */
     gboolean
         exact; /**< no algorithm whose rounding errors exceed direct summation's (see ops/conv3d.h); slower */
 } MaxglNetworkOptions;

@@ -9,6 +9,11 @@ MaxglShape maxgl_network_shape(const MaxglNetwork *n, int tensor)
     return maxgl_shape(n->at_once, m.c, m.t, m.h, m.w, block);
 }
 
+gboolean maxgl_network_learns(const MaxglNetwork *n, int layer)
+{
+    return n->mode == MAXGL_NETWORK_TRAINING && layer >= n->frozen;
+}
+
 MaxglConv3d maxgl_network_conv3d(const MaxglNetwork *n, int layer)
 {
     const MaxglLayer *l = &n->resnet->layers[layer];
@@ -110,7 +115,8 @@ static gsize batch_norm_workspace(const MaxglNetwork *n, const MaxglStep *step)
     const MaxglBatchNorm norm = maxgl_network_batch_norm(n, step->layer);
     if (p->folded >= 0)
         return conv3d_workspace(n, step->kind, p->folded, p->prepared);
-    if (step->kind == MAXGL_STEP_AGAIN || step->statistics != NO_BLOCK)
+    if (step->kind == MAXGL_STEP_AGAIN || step->statistics != NO_BLOCK ||
+        !maxgl_network_learns(n, step->layer))
         return 0;
     return maxgl_batch_norm_workspace(n->context, &norm);
 }

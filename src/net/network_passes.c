@@ -76,6 +76,9 @@ static gboolean forward_batch_norm(MaxglNetwork *n, MaxglSequence *sequence, con
     MaxglBatchNormVectors vectors;
     if (!norm_vectors(n, s->layer, &vectors, error))
         return FALSE;
+    if (!maxgl_network_learns(n, s->layer))
+        return maxgl_batch_norm_forward_evaluation(sequence, &norm, &vectors, at(n, s->x), at(n, s->residual),
+                                                   at(n, s->y), error);
     if (sequence == n->backward)
         norm.momentum = 0; /* forward has updated the running statistics already */
     if (s->kind == MAXGL_STEP_AGAIN)

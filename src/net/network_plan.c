@@ -124,11 +124,11 @@ static int add_kept(MaxglNetwork *n, int index)
 {
     const MaxglLayer *l = &n->resnet->layers[index];
     gsize bytes = 0;
-    if (n->mode == MAXGL_NETWORK_TRAINING && l->kind == MAXGL_LAYER_BATCH_NORM) {
+    if (maxgl_network_learns(n, index) && l->kind == MAXGL_LAYER_BATCH_NORM) {
         const MaxglBatchNorm norm = maxgl_network_batch_norm(n, index);
         bytes = maxgl_batch_norm_saved_floats(&norm) * sizeof(float);
     }
-    if (n->mode == MAXGL_NETWORK_TRAINING && l->kind == MAXGL_LAYER_MAX_POOL) {
+    if (maxgl_network_learns(n, index) && l->kind == MAXGL_LAYER_MAX_POOL) {
         const MaxglShape out = maxgl_network_shape(n, l->output);
         bytes = maxgl_shape_bytes(&out);
     }
@@ -155,7 +155,7 @@ static int add_statistics(MaxglNetwork *n, int index)
 
 static int plan_statistics(MaxglNetwork *n, int index)
 {
-    if (n->mode != MAXGL_NETWORK_TRAINING)
+    if (!maxgl_network_learns(n, index))
         return NO_BLOCK;
     return n->resnet->layers[index].kind == MAXGL_LAYER_CONV3D ? add_statistics(n, index)
                                                                : use(n, n->layers[index].statistics);
@@ -200,6 +200,12 @@ static const MaxglLayer *producer_of(const MaxglNetwork *n, int tensor)
     return producer < 0 ? NULL : &n->resnet->layers[producer];
 }
 
+/* Whether @tensor is the clips, or what a frozen layer makes: nobody wants its gradient. */
+static gboolean is_fixed(const MaxglNetwork *n, int tensor)
+{
+    return n->resnet->tensors[tensor].producer < n->frozen;
+}
+
 /* The convolution of a shortcut that halves the map: a hundredth of its block's arithmetic. */
 static gboolean is_projection(const MaxglLayer *l)
 {
@@ -220,11 +226,11 @@ static gboolean is_kept_norm(const MaxglNetwork *n, const MaxglLayer *l)
 
 /* Whether backward finds a tensor as forward left it. If not, it computes the tensor again when it needs it:
  * always what batch norm makes, which costs one pass over memory, and projections; and with recompute =
- * blocks all but the outputs of blocks. */
+ * blocks all but the outputs of blocks. Of frozen layers there is only the last one's output to keep. */
 static gboolean is_kept(const MaxglNetwork *n, int tensor)
 {
     const MaxglLayer *l = producer_of(n, tensor);
-    if (!l || n->is_output[tensor])
+    if (n->is_output[tensor] || is_fixed(n, tensor))
         return TRUE;
     if (l->kind == MAXGL_LAYER_CONV3D)
         return !(n->recompute == MAXGL_RECOMPUTE_BLOCKS || is_projection(l));
@@ -340,7 +346,7 @@ static void plan_backward_of(MaxglNetwork *n, int index)
     }
     if (l->kind == MAXGL_LAYER_CONV3D || l->kind == MAXGL_LAYER_LINEAR)
         plan_backward_of_weights(n, index);
-    if (l->input == 0)
+    if (is_fixed(n, l->input))
         return;
     MaxglStep step = step_of(MAXGL_STEP_BACKWARD, index);
     step.dy = use(n, n->gradients[l->output]);
@@ -363,7 +369,7 @@ static void plan_backward(MaxglNetwork *n)
     for (int i = 0; i < r->n_tensors; i++)
         if (!is_kept(n, i))
             n->values[i] = NO_BLOCK;
-    for (int i = r->n_layers - 1; i >= 0; i--)
+    for (int i = r->n_layers - 1; i >= n->frozen; i--)
         if (n->layers[i].active)
             plan_backward_of(n, i);
 }

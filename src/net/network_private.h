@@ -53,6 +53,7 @@ struct MaxglNetwork {
     MaxglParameters *parameters;
     MaxglNetworkMode mode;
     int batch, at_once, parts; /**< clips; clips that go through the network at once; batch / at_once */
+    int frozen;                /**< layers from the first on that learn nothing */
     guint64 seed;
     gboolean exact;
     MaxglRecompute recompute;
@@ -72,6 +73,9 @@ struct MaxglNetwork {
 
 /** Shape of a tensor for what goes through the network at once. */
 MaxglShape maxgl_network_shape(const MaxglNetwork *network, int tensor);
+
+/** Whether @layer leaves something for the backward pass and changes with it. */
+gboolean maxgl_network_learns(const MaxglNetwork *network, int layer);
 
 /** The operators' specs of a layer. */
 MaxglConv3d maxgl_network_conv3d(const MaxglNetwork *network, int layer);

@@ -194,17 +194,23 @@ static int buffer_of(const MaxglParameter *p)
     return p->group == MAXGL_PARAMETER_STATISTIC ? STATISTICS : LEARNT;
 }
 
+/* With what is free behind it, so that the next one is at the start of a possible window. */
+static gsize placed_floats(const MaxglParameters *parameters, const MaxglParameter *p)
+{
+    const gsize step = MAX(parameters->context->info->base_align, sizeof(float)) / sizeof(float);
+    return (p->floats + step - 1) / step * step;
+}
+
 /* Gives every parameter of @group its place behind what is there, each at the start of a possible window. */
 static void place(MaxglParameters *parameters, MaxglParameterGroup group)
 {
-    const gsize step = MAX(parameters->context->info->base_align, sizeof(float)) / sizeof(float);
     for (guint i = 0; i < parameters->entries->len; i++) {
         MaxglParameter *p = g_ptr_array_index(parameters->entries, i);
         if (p->group != group)
             continue;
         gsize *floats = &parameters->floats[buffer_of(p)];
         p->offset = *floats;
-        *floats += (p->floats + step - 1) / step * step;
+        *floats += placed_floats(parameters, p);
     }
 }
 
@@ -309,6 +315,12 @@ guint maxgl_parameters_count(const MaxglParameters *parameters)
 const MaxglParameter *maxgl_parameters_get(const MaxglParameters *parameters, guint index)
 {
     return g_ptr_array_index(parameters->entries, index);
+}
+
+gsize maxgl_parameters_end(const MaxglParameters *parameters, guint index)
+{
+    const MaxglParameter *p = maxgl_parameters_get(parameters, index);
+    return p->offset + placed_floats(parameters, p);
 }
 
 int maxgl_parameters_find(const MaxglParameters *parameters, const char *name)

@@ -94,6 +94,8 @@ MaxglInit maxgl_fc_init(const MaxglResnet *resnet, gboolean weights);
 
 guint maxgl_parameters_count(const MaxglParameters *parameters);
 const MaxglParameter *maxgl_parameters_get(const MaxglParameters *parameters, guint index);
+/** Floats into the flat buffer at which the place of a parameter ends, padding included. */
+gsize maxgl_parameters_end(const MaxglParameters *parameters, guint index);
 /** Index of @name, −1 if there is none. */
 int maxgl_parameters_find(const MaxglParameters *parameters, const char *name);
 

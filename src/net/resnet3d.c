@@ -255,6 +255,17 @@ int maxgl_resnet_require_tap(const MaxglResnet *resnet, const char *tap, GError 
     return -1;
 }
 
+int maxgl_resnet_stage(const MaxglResnet *resnet, const char *stage)
+{
+    const gsize length = strlen(stage);
+    for (int i = 0; i < resnet->n_layers; i++) {
+        const char *name = resnet->layers[i].name;
+        if (strncmp(name, stage, length) == 0 && (name[length] == '.' || name[length] == '\0'))
+            return i;
+    }
+    return -1;
+}
+
 int maxgl_resnet_features(const MaxglResnet *resnet)
 {
     return resnet->tensors[maxgl_resnet_tap(resnet, "pool")].map.c;

@@ -114,6 +114,9 @@ int maxgl_resnet_tap(const MaxglResnet *resnet, const char *tap);
 /** The same with MAXGL_ERROR_USAGE listing what exists. */
 int maxgl_resnet_require_tap(const MaxglResnet *resnet, const char *tap, GError **error);
 
+/** The first layer of @stage, "layer1" … "layer4" or "fc"; −1 if there is none. */
+int maxgl_resnet_stage(const MaxglResnet *resnet, const char *stage);
+
 /** Channels of "pool": the length of a feature vector. */
 int maxgl_resnet_features(const MaxglResnet *resnet);
 

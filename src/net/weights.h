@@ -14,6 +14,8 @@ typedef struct {
     char *prefix; /**< in front of each name: "", "module.", "state_dict.module.", … */
     MaxglPreprocessing preprocessing;
     int frame_stride; /**< source frames from one of a clip's frames to the next */
+    char **classes;   /**< names of fc's outputs, as many as spec.classes; NULL: not known */
+    char *label;      /**< the label column that these are of; NULL: not known */
     char *recipe;     /**< text of the training recipe, or NULL */
     char *seed;       /**< or NULL */
     char *version;    /**< of the program that wrote it, or NULL */

@@ -171,7 +171,7 @@ static void test_model_info(void **state)
     g_autoptr(MaxglRecipe) recipe =
         recipe_with(SETS("network.name=r3d_18", "clip.size=32", "clip.frames=8", "clip.stride=3",
                          "clip.resize_width=40", "clip.resize_height=36", "train.seed=42"));
-    g_autoptr(MaxglResnet) resnet = maxgl_recipe_resnet(recipe, NULL);
+    g_autoptr(MaxglResnet) resnet = maxgl_recipe_resnet(recipe, 0, NULL);
     assert_non_null(resnet);
     g_autoptr(MaxglModelInfo) info = maxgl_recipe_model_info(recipe, resnet);
     assert_int_equal(info->preprocessing.resize_width, 40);

@@ -28,7 +28,7 @@ static int set_up(void **state)
     fixture->run = g_build_filename(fixture->folder, "runs", "one", NULL);
     fixture->recipe = maxgl_recipe_new();
     fixture->context = maxgl_context_open(NULL, NULL);
-    fixture->resnet = maxgl_recipe_resnet(fixture->recipe, NULL);
+    fixture->resnet = maxgl_recipe_resnet(fixture->recipe, 0, NULL);
     *state = fixture;
     return fixture->context ? 0 : -1;
 }

@@ -53,7 +53,8 @@ static void fixture_open(Fixture *fixture, MaxglContext *context, const char *ex
     fixture->context = context;
     fixture->dataset = maxgl_dataset_open(fixture->recipe->data.path, NULL);
     fixture->folder = test_folder_new();
-    fixture->trainer = maxgl_trainer_new(context, fixture->recipe, maxgl_task_of(fixture->recipe), NULL);
+    fixture->trainer =
+        maxgl_trainer_new(context, fixture->recipe, maxgl_task_of(fixture->recipe), NULL, NULL);
     assert_non_null(fixture->trainer);
 }
 
@@ -140,10 +141,10 @@ static void test_memory_is_known_before(void **state)
         g_autoptr(MaxglRecipe) recipe = larger_recipe(extras[i]);
         const MaxglTask *task = maxgl_task_of(recipe);
         g_autoptr(GError) error = NULL;
-        const double need = (double)maxgl_trainer_predict_bytes(context, recipe, task, &error);
+        const double need = (double)maxgl_trainer_predict_bytes(context, recipe, task, NULL, &error);
         const guint64 before = context->allocated;
         assert_null(error);
-        g_autoptr(MaxglTrainer) trainer = maxgl_trainer_new(context, recipe, task, &error);
+        g_autoptr(MaxglTrainer) trainer = maxgl_trainer_new(context, recipe, task, NULL, &error);
         assert_non_null(trainer);
         const double taken = (double)(context->allocated - before);
         if (!(need > 0.95 * taken && need <= taken))
@@ -157,23 +158,23 @@ static void test_batch_is_cut_to_fit(void **state)
     g_autoptr(MaxglRecipe) recipe = larger_recipe(NULL);
     const MaxglTask *task = maxgl_task_of(recipe);
     g_autoptr(GError) error = NULL;
-    const guint64 all = maxgl_trainer_predict_bytes(context, recipe, task, NULL);
-    assert_true(maxgl_trainer_fit(context, recipe, task, all, &error));
+    const guint64 all = maxgl_trainer_predict_bytes(context, recipe, task, NULL, NULL);
+    assert_true(maxgl_trainer_fit(context, recipe, task, NULL, all, &error));
     assert_int_equal(recipe->train.micro_batch, 0);
 
-    assert_true(maxgl_trainer_fit(context, recipe, task, all - 1, &error));
+    assert_true(maxgl_trainer_fit(context, recipe, task, NULL, all - 1, &error));
     assert_in_range(recipe->train.micro_batch, 2, 12);
     assert_int_equal(24 % recipe->train.micro_batch, 0);
-    assert_true(maxgl_trainer_predict_bytes(context, recipe, task, NULL) < all);
+    assert_true(maxgl_trainer_predict_bytes(context, recipe, task, NULL, NULL) < all);
     assert_true(maxgl_recipe_validate(recipe, &error));
 
     /* What was chosen already stays. */
     recipe->train.micro_batch = 3;
-    assert_true(maxgl_trainer_fit(context, recipe, task, 1, &error));
+    assert_true(maxgl_trainer_fit(context, recipe, task, NULL, 1, &error));
     assert_int_equal(recipe->train.micro_batch, 3);
 
     recipe->train.micro_batch = 0;
-    assert_false(maxgl_trainer_fit(context, recipe, task, 100000, &error));
+    assert_false(maxgl_trainer_fit(context, recipe, task, NULL, 100000, &error));
     assert_true(g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT));
     assert_non_null(strstr(error->message, "of the 24 clips of a step even two at once need "));
     assert_int_equal(recipe->train.micro_batch, 0);
