@@ -6,7 +6,7 @@
 set -euo pipefail
 
 build=(gcc libc6-dev cmake ninja-build pkg-config
-  libglib2.0-dev libjson-glib-dev libconfig-dev liblinear-dev libcairo2-dev
+  libglib2.0-dev libjson-glib-dev libconfig-dev liblinear-dev libmatio-dev libcairo2-dev
   ocl-icd-opencl-dev opencl-headers libclblast-dev
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev)
 run=(pocl-opencl-icd

@@ -4,6 +4,7 @@
 #include "net/network.h"
 #include "net/weights.h"
 #include "ops/clip_prepare.h"
+#include "ops/pool.h"
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +15,11 @@ struct MaxglEmbedder {
     MaxglNetwork *network;
     MaxglClipPreparer *preparer; /* from the first clip of frames on */
     float *packed;               /* a batch of clips on its way to the device */
-    float *pooled;               /* a batch of features */
+    char **layers;               /* that features are of */
+    int *layer_features;
+    MaxglSequence *pooling; /* what makes the means of layers' maps */
+    MaxglTensor *means;     /* [layers]; no buffer where the layer's output is a mean itself */
+    float *pooled;          /* a batch of one layer's */
 };
 
 /* The features need neither fc nor heads. */
@@ -29,10 +34,9 @@ static MaxglResnet *read_resnet(const MaxglModelInfo *info, GError **error)
 static MaxglNetwork *open_network(MaxglContext *context, const char *path, const MaxglModelInfo *info,
                                   const MaxglEmbedderOptions *how, GError **error)
 {
-    static const char *const outputs[] = {"pool", NULL};
     const MaxglWeightsOptions backbone = {.backbone_only = TRUE};
     const MaxglNetworkOptions options = {
-        .mode = MAXGL_NETWORK_INFERENCE, .batch = how->batch, .outputs = outputs, .exact = how->exact};
+        .mode = MAXGL_NETWORK_INFERENCE, .batch = how->batch, .outputs = how->layers, .exact = how->exact};
     g_autoptr(MaxglResnet) resnet = read_resnet(info, error);
     if (!resnet)
         return NULL;
@@ -44,6 +48,33 @@ static MaxglNetwork *open_network(MaxglContext *context, const char *path, const
     return maxgl_network_new(context, resnet, &options, parameters, error);
 }
 
+/* Prepares the means of all layers, once the network is there. */
+static gboolean open_layers(MaxglEmbedder *e, const char *const *layers, GError **error)
+{
+    const int n = (int)g_strv_length((char **)layers);
+    e->layers = g_strdupv((char **)layers);
+    e->layer_features = g_new0(int, n);
+    e->means = g_new0(MaxglTensor, n);
+    e->pooling = maxgl_sequence_new(e->context);
+    int widest = 0;
+    for (int i = 0; i < n; i++) {
+        const MaxglTensor *output = maxgl_network_output(e->network, layers[i]);
+        const MaxglAveragePool pool = {.input = output->shape, .regions = {1, 1, 1}};
+        e->layer_features[i] = output->shape.c;
+        e->info.features += output->shape.c;
+        widest = MAX(widest, output->shape.c);
+        if (maxgl_shape_pixels(&output->shape) > 1 &&
+            (!maxgl_tensor_new(e->context, maxgl_average_pool_output(&pool), layers[i], &e->means[i],
+                               error) ||
+             !maxgl_average_pool_forward(e->pooling, &pool, output->buffer, e->means[i].buffer, error)))
+            return FALSE;
+    }
+    e->info.layers = (const char *const *)e->layers;
+    e->info.layer_features = e->layer_features;
+    e->pooled = g_new(float, (gsize)e->info.batch *(gsize)widest);
+    return TRUE;
+}
+
 MaxglEmbedder *maxgl_embedder_open(const char *model, const char *device, int batch, GError **error)
 {
     const MaxglEmbedderOptions options = {.device = device, .batch = batch};
@@ -53,6 +84,9 @@ MaxglEmbedder *maxgl_embedder_open(const char *model, const char *device, int ba
 MaxglEmbedder *maxgl_embedder_open_with(const char *model, const MaxglEmbedderOptions *options,
                                         GError **error)
 {
+    static const char *const pool[] = {"pool", NULL};
+    MaxglEmbedderOptions how = *options;
+    how.layers = options->layers && options->layers[0] ? options->layers : pool;
     const int batch = options->batch;
     if (batch < 1) {
         g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "%s: a batch of %d clips; at least 1", model,
@@ -71,7 +105,7 @@ MaxglEmbedder *maxgl_embedder_open_with(const char *model, const MaxglEmbedderOp
     e->context = maxgl_context_open(options->device, error);
     if (!e->context)
         return NULL;
-    e->network = open_network(e->context, model, info, options, error);
+    e->network = open_network(e->context, model, info, &how, error);
     if (!e->network)
         return NULL;
     e->model = maxgl_resnet_spec_name(&info->spec);
@@ -82,12 +116,12 @@ MaxglEmbedder *maxgl_embedder_open_with(const char *model, const MaxglEmbedderOp
         .frames = info->spec.frames,
         .height = info->spec.height,
         .width = info->spec.columns,
-        .features = maxgl_resnet_features(maxgl_network_resnet(e->network)),
         .frame_stride = info->frame_stride,
         .preprocessing = info->preprocessing,
     };
+    if (!open_layers(e, how.layers, error))
+        return NULL;
     e->packed = g_malloc(maxgl_shape_bytes(&maxgl_network_input(e->network)->shape));
-    e->pooled = g_new(float, (gsize)batch *(gsize)e->info.features);
     return g_steal_pointer(&e);
 }
 
@@ -96,10 +130,16 @@ void maxgl_embedder_close(MaxglEmbedder *e)
     if (!e)
         return;
     maxgl_clip_preparer_free(e->preparer);
+    maxgl_sequence_free(e->pooling);
+    for (int i = 0; e->means && e->layers[i]; i++)
+        maxgl_tensor_release(e->context, &e->means[i]);
     maxgl_network_free(e->network);
     maxgl_context_close(e->context);
     g_free(e->packed);
     g_free(e->pooled);
+    g_free(e->means);
+    g_free(e->layer_features);
+    g_strfreev(e->layers);
     g_free(e->model);
     g_free(e);
 }
@@ -114,9 +154,18 @@ const MaxglEmbedderInfo *maxgl_embedder_info(const MaxglEmbedder *e)
 static gboolean run_batch(MaxglEmbedder *e, gsize n, float *features, GError **error)
 {
     if (!maxgl_sequence_run(maxgl_network_forward(e->network), error) ||
-        !maxgl_tensor_read(e->context, maxgl_network_output(e->network, "pool"), e->pooled, error))
+        !maxgl_sequence_run(e->pooling, error))
         return FALSE;
-    memcpy(features, e->pooled, n * (gsize)e->info.features * sizeof(float));
+    for (int i = 0; e->layers[i]; i++) {
+        const MaxglTensor *output = maxgl_network_output(e->network, e->layers[i]);
+        const gsize length = (gsize)e->layer_features[i];
+        if (!maxgl_tensor_read(e->context, e->means[i].buffer ? &e->means[i] : output, e->pooled, error))
+            return FALSE;
+        for (gsize row = 0; row < n; row++)
+            memcpy(features + row * (gsize)e->info.features, e->pooled + row * length,
+                   length * sizeof(float));
+        features += length;
+    }
     return TRUE;
 }
 

@@ -27,6 +27,8 @@ typedef struct {
     int features;       /**< length of a feature vector */
     int frame_stride;   /**< source frames from one of a clip's frames to the next, as in training */
     MaxglPreprocessing preprocessing;
+    const char *const *layers; /**< that features are of, one after the other; NULL-terminated */
+    const int *layer_features; /**< length of each one's part of a feature vector */
 } MaxglEmbedderInfo;
 
 /** An open model. One thread at a time may use an embedder; different embedders are independent of each
@@ -51,6 +53,10 @@ typedef struct {
     int batch;          /**< clips computed at once, at least 1 */
     gboolean exact; /**< only algorithms that round no more than direct summation does: slower, and features
                        differ in the last digits. A model trained either way may be opened either way */
+    /** What features are of, NULL-terminated: "stem", "layer1" … "layer4", each the mean over time and space
+     * of its output, and "pool", which is the mean of layer4. A feature vector has them one after the other.
+     * NULL: "pool" alone. */
+    const char *const *layers;
 } MaxglEmbedderOptions;
 
 /** maxgl_embedder_open() with all @options. */
