@@ -168,7 +168,8 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
             "  linear     accuracy of a linear classifier trained on the vectors of the training videos\n"
             "  retrieval  R@k: is one of the k training videos nearest to a test video of its class?\n"
             "Both can be asked for at once, which costs hardly more than one. With options of their own:\n"
-            "  scenes     recognition of dynamic scenes: maxgl-cl eval scenes --help",
+            "  scenes     recognition of dynamic scenes: maxgl-cl eval scenes --help\n"
+            "  aslan      action similarity: maxgl-cl eval aslan --help",
         .entries = entries,
         .examples = "  maxgl-cl eval linear --model runs/demo --data videos/list.csv --random-init\n"
                     "  maxgl-cl eval linear retrieval -m runs/demo --data synth: --label motion --still\n"
@@ -208,6 +209,7 @@ static gboolean check(const Arguments *a, GError **error)
 /* Protocols that are commands of their own. */
 static const MaxglCommand others[] = {
     {"scenes", "recognition of dynamic scenes, one video left out at a time", maxgl_cmd_eval_scenes},
+    {"aslan", "action similarity: whether two videos show the same action", maxgl_cmd_eval_aslan},
     {NULL},
 };
 
@@ -228,8 +230,8 @@ static gboolean parse_protocols(int argc, char **argv, MaxglEvaluationOptions *o
         if (!protocol && is_other(argv[i]))
             return maxgl_command_usage(error, "%s goes alone, and directly behind \"eval\"", argv[i]);
         if (!protocol)
-            return maxgl_command_usage(error, "no protocol \"%s\"; there are: linear, retrieval, scenes",
-                                       argv[i]);
+            return maxgl_command_usage(
+                error, "no protocol \"%s\"; there are: linear, retrieval, scenes, aslan", argv[i]);
         *protocol = TRUE;
     }
     return TRUE;

@@ -37,8 +37,9 @@ void maxgl_report_results(GString *html, GPtrArray *results);
  * mark at @chance. */
 void maxgl_report_bar(GString *html, const char *network, const char *title, double value, double chance);
 
-/** Appends the part of one protocol's results. */
+/** Append the part of one protocol's results. */
 void maxgl_report_scenes(GString *html, JsonObject *result);
+void maxgl_report_aslan(GString *html, JsonObject *result);
 
 /** Appends the section of pictures: training clips as the network sees them, and queries of the retrieval
  * among @results with what was found. */

@@ -221,6 +221,8 @@ void maxgl_report_results(GString *html, GPtrArray *results)
         JsonObject *result = g_ptr_array_index(results, i);
         if (is_protocol(result, "scenes"))
             maxgl_report_scenes(html, result);
+        else if (is_protocol(result, "aslan"))
+            maxgl_report_aslan(html, result);
         else
             append_probe(html, result);
     }
