@@ -276,7 +276,7 @@ static MaxglFeatures *means_of(const Sums *a, const gboolean *wanted, gsize vide
     for (gsize v = 0; v < videos; v++) {
         if (wanted && !wanted[v])
             continue;
-        if (a->bad[v]) {
+        if (a->bad[v] || !a->sums[v]) {
             f->bad++;
             continue;
         }

@@ -57,7 +57,7 @@ static gboolean open_layers(MaxglEmbedder *e, const char *const *layers, GError 
     e->means = g_new0(MaxglTensor, n);
     e->pooling = maxgl_sequence_new(e->context);
     int widest = 0;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; layers[i]; i++) {
         const MaxglTensor *output = maxgl_network_output(e->network, layers[i]);
         const MaxglAveragePool pool = {.input = output->shape, .regions = {1, 1, 1}};
         e->layer_features[i] = output->shape.c;
