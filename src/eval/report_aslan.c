@@ -67,7 +67,8 @@ static void append_curve(GString *html, JsonObject *network, const char *stroke)
 static void append_roc(GString *html, JsonObject *row)
 {
     maxgl_html(html,
-               "<figure class=\"chart\" style=\"max-width:440px\"><figcaption><b>ROC</b><span>called the "
+               "<figure class=\"chart\" "
+               "style=\"max-width:440px;margin-top:14px\"><figcaption><b>ROC</b><span>called the "
                "same, of those that are</span></figcaption>\n"
                "<svg viewBox=\"0 0 %g %g\" role=\"img\" aria-label=\"Receiver operating characteristic\">\n",
                LEFT + SIDE + RIGHT, TOP + SIDE + BOTTOM);
