@@ -214,15 +214,18 @@ static Chunk *pop(Stream *s)
     return chunk;
 }
 
-/* Sums of features of the videos under way, and what is done. */
+/* Sums of features of the videos under way, and clips that wait for a batch to be full. */
 typedef struct {
     MaxglEmbedder *embedder;
-    gsize length;
-    double **sums;   /* [videos] */
-    gsize *clips;    /* [videos] summed */
-    gboolean *bad;   /* [videos] */
-    float *features; /* of a chunk */
-    MaxglEmbedderClip *inputs;
+    gsize length, batch;
+    double **sums;             /* [videos] */
+    gsize *clips;              /* [videos] summed */
+    gboolean *bad;             /* [videos] */
+    MaxglEmbedderClip *inputs; /* [batch] */
+    gsize *owners;             /* [batch] videos of the inputs */
+    gsize waiting;             /* of inputs */
+    GPtrArray *held;           /* chunks that inputs point into */
+    float *features;           /* [batch][length] */
     gsize all_clips;
     char *first_reason;
 } Sums;
@@ -232,38 +235,58 @@ static void sums_init(Sums *a, MaxglEmbedder *embedder, gsize videos)
     const MaxglEmbedderInfo *info = maxgl_embedder_info(embedder);
     a->embedder = embedder;
     a->length = (gsize)info->features;
+    a->batch = (gsize)info->batch;
     a->sums = g_new0(double *, videos + 1);
     a->clips = g_new0(gsize, videos);
     a->bad = g_new0(gboolean, videos);
-    a->features = g_new(float, (gsize)info->batch * a->length);
-    a->inputs = g_new0(MaxglEmbedderClip, info->batch);
+    a->inputs = g_new0(MaxglEmbedderClip, a->batch);
+    a->owners = g_new0(gsize, a->batch);
+    a->held = g_ptr_array_new_with_free_func((GDestroyNotify)chunk_free);
+    a->features = g_new(float, a->batch * a->length);
 }
 
-static gboolean add_chunk(Sums *a, const Chunk *chunk, GError **error)
+/* Embeds the clips that wait. */
+static gboolean embed_waiting(Sums *a, GError **error)
 {
-    const gsize n = (gsize)chunk->clips, v = chunk->video;
+    const gsize n = a->waiting;
+    if (n > 0 && (!maxgl_embedder_run_frames(a->embedder, a->inputs, n, a->features, error) ||
+                  !maxgl_features_check(a->features, n * a->length, error)))
+        return FALSE;
+    for (gsize c = 0; c < n; c++) {
+        const gsize v = a->owners[c];
+        if (!a->sums[v])
+            a->sums[v] = g_new0(double, a->length);
+        for (gsize i = 0; i < a->length; i++)
+            a->sums[v][i] += a->features[c * a->length + i];
+        a->clips[v]++;
+    }
+    a->all_clips += n;
+    a->waiting = 0;
+    g_ptr_array_set_size(a->held, 0);
+    return TRUE;
+}
+
+/* Takes over @chunk. */
+static gboolean add_chunk(Sums *a, Chunk *taken, GError **error)
+{
+    g_autoptr(Chunk) chunk = taken;
     if (chunk->reason) {
         g_warning("%s; left out", chunk->reason);
-        a->bad[v] = TRUE;
+        a->bad[chunk->video] = TRUE;
         if (!a->first_reason)
             a->first_reason = g_strdup(chunk->reason);
         return TRUE;
     }
-    const gsize frames = (gsize)maxgl_embedder_info(a->embedder)->frames;
-    for (gsize c = 0; c < n; c++)
-        a->inputs[c] =
-            (MaxglEmbedderClip){.frames = chunk->clip_frames + c * frames, .layout = chunk->layout};
-    if (!maxgl_embedder_run_frames(a->embedder, a->inputs, n, a->features, error) ||
-        !maxgl_features_check(a->features, n * a->length, error))
-        return FALSE;
-    if (!a->sums[v])
-        a->sums[v] = g_new0(double, a->length);
-    for (gsize c = 0; c < n; c++)
-        for (gsize i = 0; i < a->length; i++)
-            a->sums[v][i] += a->features[c * a->length + i];
-    a->clips[v] += n;
-    a->all_clips += n;
-    return TRUE;
+    const int frames = maxgl_embedder_info(a->embedder)->frames;
+    for (int c = 0; c < chunk->clips; c++) {
+        if (a->waiting == a->batch && !embed_waiting(a, error))
+            return FALSE;
+        a->owners[a->waiting] = chunk->video;
+        a->inputs[a->waiting++] = (MaxglEmbedderClip){.frames = chunk->clip_frames + (gsize)c * (gsize)frames,
+                                                      .layout = chunk->layout};
+    }
+    g_ptr_array_add(a->held, g_steal_pointer(&chunk));
+    return a->waiting < a->batch || embed_waiting(a, error);
 }
 
 /* The means of all videos that are good to their end. */
@@ -297,6 +320,8 @@ static void sums_clear(Sums *a, gsize videos)
     g_free(a->bad);
     g_free(a->features);
     g_free(a->inputs);
+    g_free(a->owners);
+    g_ptr_array_unref(a->held);
     g_free(a->first_reason);
 }
 
@@ -311,13 +336,15 @@ static gboolean embed_all(Stream *s, Sums *a, gsize total, const char *title, GE
             return FALSE;
         if (!chunk)
             break;
-        if (!add_chunk(a, chunk, error))
-            return FALSE;
         done += chunk->last;
+        if (!add_chunk(a, g_steal_pointer(&chunk), error))
+            return FALSE;
         maxgl_progress_set(progress, done, "%.0f clips/s",
                            (double)a->all_clips * G_USEC_PER_SEC /
                                (double)MAX(g_get_monotonic_time() - started, 1));
     }
+    if (!embed_waiting(a, error))
+        return FALSE;
     maxgl_progress_finish(g_steal_pointer(&progress));
     return TRUE;
 }
