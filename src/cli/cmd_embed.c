@@ -3,8 +3,8 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "cli/command.h"
-#include "cli/model_path.h"
 #include "eval/feature_writer.h"
+#include "learn/run.h"
 
 #include <maxgl/error.h>
 

@@ -2,9 +2,9 @@
 #include "base/interrupt.h"
 #include "cli/command.h"
 #include "cli/eval_output.h"
-#include "cli/model_path.h"
 #include "cli/table.h"
 #include "eval/evaluation.h"
+#include "learn/run.h"
 
 #include <maxgl/error.h>
 #include <stdio.h>
@@ -165,11 +165,12 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
         .summary =
             "Measures what a network has learnt, on labelled videos and without changing it. A video's\n"
             "feature vector is the mean over clips spread evenly over it, seen at the centre.\n"
-            "  linear     accuracy of a linear classifier trained on the vectors of the training videos\n"
-            "  retrieval  R@k: is one of the k training videos nearest to a test video of its class?\n"
+            "  linear       accuracy of a linear classifier trained on the vectors of the training videos\n"
+            "  retrieval    R@k: is one of the k training videos nearest to a test video of its class?\n"
             "Both can be asked for at once, which costs hardly more than one. With options of their own:\n"
-            "  scenes     recognition of dynamic scenes: maxgl-cl eval scenes --help\n"
-            "  aslan      action similarity: maxgl-cl eval aslan --help",
+            "  recognition  classes by a fine-tuned network's classifier: maxgl-cl eval recognition --help\n"
+            "  scenes       recognition of dynamic scenes: maxgl-cl eval scenes --help\n"
+            "  aslan        action similarity: maxgl-cl eval aslan --help",
         .entries = entries,
         .examples = "  maxgl-cl eval linear --model runs/demo --data videos/list.csv --random-init\n"
                     "  maxgl-cl eval linear retrieval -m runs/demo --data synth: --label motion --still\n"
@@ -208,6 +209,7 @@ static gboolean check(const Arguments *a, GError **error)
 
 /* Protocols that are commands of their own. */
 static const MaxglCommand others[] = {
+    {"recognition", "classes of videos by a fine-tuned network's classifier", maxgl_cmd_eval_recognition},
     {"scenes", "recognition of dynamic scenes, one video left out at a time", maxgl_cmd_eval_scenes},
     {"aslan", "action similarity: whether two videos show the same action", maxgl_cmd_eval_aslan},
     {NULL},
@@ -231,7 +233,8 @@ static gboolean parse_protocols(int argc, char **argv, MaxglEvaluationOptions *o
             return maxgl_command_usage(error, "%s goes alone, and directly behind \"eval\"", argv[i]);
         if (!protocol)
             return maxgl_command_usage(
-                error, "no protocol \"%s\"; there are: linear, retrieval, scenes, aslan", argv[i]);
+                error, "no protocol \"%s\"; there are: linear, retrieval, recognition, scenes, aslan",
+                argv[i]);
         *protocol = TRUE;
     }
     return TRUE;

@@ -2,10 +2,10 @@
 #include "base/interrupt.h"
 #include "cli/command.h"
 #include "cli/eval_output.h"
-#include "cli/model_path.h"
 #include "cli/table.h"
 #include "eval/aslan.h"
 #include "eval/similarity.h"
+#include "learn/run.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,10 +1,11 @@
 /* maxgl-cl eval scenes: recognition of dynamic scenes. */
 #include "base/interrupt.h"
+#include "cli/class_table.h"
 #include "cli/command.h"
 #include "cli/eval_output.h"
-#include "cli/model_path.h"
 #include "cli/table.h"
 #include "eval/scenes.h"
+#include "learn/run.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,34 +34,6 @@ static const char *title_of(const MaxglScenesNetwork *network)
     return titles[network->comparison];
 }
 
-static void print_classes(const MaxglScenes *s)
-{
-    static const char *const titles[] = {"class", ">videos", ">correct", ">accuracy", "most often taken for",
-                                         NULL};
-    const MaxglLeaveOneOut *r = s->networks[0].result;
-    g_autoptr(MaxglTable) table = maxgl_table_new(titles);
-    for (int i = 0; i < r->n_classes; i++) {
-        const int *row = r->confusion + i * r->n_classes;
-        int videos = 0, other = -1;
-        for (int j = 0; j < r->n_classes; j++) {
-            videos += row[j];
-            if (j != i && row[j] > 0 && (other < 0 || row[j] > row[other]))
-                other = j;
-        }
-        if (videos == 0)
-            continue;
-        maxgl_table_add(table, s->class_names[i]);
-        maxgl_table_addf(table, "%d", videos);
-        maxgl_table_addf(table, "%d", row[i]);
-        maxgl_table_addf(table, "%.3f", (double)row[i] / videos);
-        if (other >= 0)
-            maxgl_table_addf(table, "%s (%d)", s->class_names[other], row[other]);
-        else
-            maxgl_table_add(table, "");
-    }
-    maxgl_table_print(table, "  ");
-}
-
 static void print_tables(const MaxglScenes *s)
 {
     static const char *const titles[] = {"network", ">accuracy", ">mean over classes", NULL};
@@ -79,7 +52,7 @@ static void print_tables(const MaxglScenes *s)
            s->options.c, s->label, trained->videos, trained->classes);
     maxgl_table_print(table, "  ");
     printf("\n");
-    print_classes(s);
+    maxgl_class_table_print(s->class_names, trained->n_classes, trained->confusion);
     if (trained->alone > 0)
         printf("\n  %" G_GSIZE_FORMAT " are the only ones of their class, and count as errors\n",
                trained->alone);

@@ -2,8 +2,8 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "cli/command.h"
-#include "cli/model_path.h"
 #include "eval/moment_index.h"
+#include "learn/run.h"
 
 #include <maxgl/error.h>
 

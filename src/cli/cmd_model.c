@@ -1,7 +1,7 @@
 /* maxgl-cl model: what a network is made of, and its weights under other names. */
 #include "cli/command.h"
-#include "cli/model_path.h"
 #include "cli/show_model.h"
+#include "learn/run.h"
 #include "net/weights_convert.h"
 #include "ops/optimizer.h"
 

@@ -2,7 +2,6 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "cli/command.h"
-#include "cli/model_path.h"
 #include "eval/report.h"
 #include "learn/run.h"
 

@@ -2,10 +2,10 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "cli/command.h"
-#include "cli/model_path.h"
 #include "cli/table.h"
 #include "eval/contact_sheet.h"
 #include "eval/moment_search.h"
+#include "learn/run.h"
 
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>

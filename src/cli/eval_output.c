@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 #include "cli/command.h"
-#include "cli/model_path.h"
+#include "learn/run.h"
 
 #include <stdio.h>
 #include <string.h>

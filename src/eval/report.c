@@ -13,7 +13,7 @@ static int compare_names(gconstpointer a, gconstpointer b)
 /* The results in eval-*.json, linear probes first; JsonObjects. */
 static GPtrArray *read_results(const char *run)
 {
-    static const char *const protocols[] = {"linear", "retrieval", "scenes", "aslan"};
+    static const char *const protocols[] = {"linear", "retrieval", "recognition", "scenes", "aslan"};
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GDir) folder = g_dir_open(run, 0, NULL);
     const char *name;

@@ -38,6 +38,7 @@ void maxgl_report_results(GString *html, GPtrArray *results);
 void maxgl_report_bar(GString *html, const char *network, const char *title, double value, double chance);
 
 /** Append the part of one protocol's results. */
+void maxgl_report_recognition(GString *html, JsonObject *result);
 void maxgl_report_scenes(GString *html, JsonObject *result);
 void maxgl_report_aslan(GString *html, JsonObject *result);
 

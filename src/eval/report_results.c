@@ -49,6 +49,14 @@ static gboolean is_linear(JsonObject *result)
     return is_protocol(result, "linear");
 }
 
+/* Whether its accuracies are worth a tile, and what they are called; NULL: not. */
+static const char *tile_title(JsonObject *result)
+{
+    if (is_linear(result))
+        return "linear probe";
+    return is_protocol(result, "recognition") ? "recognition, top-1" : NULL;
+}
+
 /* ---------------- tiles ---------------- */
 
 void maxgl_report_tiles(GString *html, GPtrArray *results)
@@ -56,15 +64,16 @@ void maxgl_report_tiles(GString *html, GPtrArray *results)
     guint tiles = 0;
     for (guint r = 0; r < results->len; r++) {
         JsonObject *result = g_ptr_array_index(results, r);
-        for (guint i = 0; is_linear(result) && i < rows_of(result) && tiles < MOST_TILES; i++) {
+        const char *title = tile_title(result);
+        for (guint i = 0; title && i < rows_of(result) && tiles < MOST_TILES; i++) {
             JsonObject *row = row_of(result, i), *random = network_of(row, 1);
             if (tiles++ == 0)
                 g_string_append(html, "<div class=\"tiles\">\n");
             maxgl_html(html,
                        "<div class=\"tile\"><span class=\"what\">%s, %s</span><b>%.1f&#160;%%</b>"
-                       "<span>linear probe</span>",
+                       "<span>%s</span>",
                        maxgl_json_string(row, "label", "?"), maxgl_json_string(row, "split", "?"),
-                       100 * maxgl_json_number(network_of(row, 0), "accuracy"));
+                       100 * maxgl_json_number(network_of(row, 0), "accuracy"), title);
             if (random)
                 maxgl_html(html, "<span>random init %.1f&#160;%%</span>",
                            100 * maxgl_json_number(random, "accuracy"));
@@ -219,7 +228,9 @@ void maxgl_report_results(GString *html, GPtrArray *results)
         g_string_append(html, "<section><h2>What was learnt</h2>\n");
     for (guint i = 0; i < results->len; i++) {
         JsonObject *result = g_ptr_array_index(results, i);
-        if (is_protocol(result, "scenes"))
+        if (is_protocol(result, "recognition"))
+            maxgl_report_recognition(html, result);
+        else if (is_protocol(result, "scenes"))
             maxgl_report_scenes(html, result);
         else if (is_protocol(result, "aslan"))
             maxgl_report_aslan(html, result);

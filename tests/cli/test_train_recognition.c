@@ -50,6 +50,35 @@ static void test_run_folder(void **state)
     cli_assert_contains(html, "Accuracy of a batch");
 }
 
+/* A fine-tuned network is tested by its own classifier, and the report shows it. */
+static void test_eval(void **state)
+{
+    cli_run_free(cli_expect(0, RECOGNITION, NETWORK, "-o", "run", "-s", "data.label=appearance", "-s",
+                            "train.steps=3", NULL));
+    g_autoptr(CliRun) eval = cli_expect(0, "eval", "recognition", "--model", "run", VIDEOS, "--clips", "3",
+                                        "--json", "result.json", NULL);
+    cli_assert_contains(eval->out, "Recognition, logits averaged over 3 clips a video\n");
+    cli_assert_contains(eval->out, "label       videos  classes  top-1  top-5  mean over classes  chance\n");
+    cli_assert_contains(eval->out, "appearance       8        6  0.");
+    g_autofree char *json = cli_read("result.json"), *kept = cli_read("run/eval-recognition.json");
+    cli_assert_contains(json, "\"protocol\" : \"recognition\"");
+    cli_assert_contains(json, "\"top5\" : ");
+    cli_assert_contains(kept, "\"confusion\" : ");
+    cli_run_free(cli_expect(0, "report", "run", NULL));
+    g_autofree char *html = cli_read("run/report.html");
+    cli_assert_contains(html, "<h3>Recognition</h3>");
+    cli_assert_contains(html, "Confusion matrix of 6 classes");
+
+    cli_write("list.csv", "path,label\na.mkv,swim\nb.mkv,red-disc\n");
+    g_autoptr(CliRun) unknown =
+        cli_expect(2, "eval", "recognition", "--model", "run", "--data", "list.csv", NULL);
+    cli_assert_contains(unknown->err,
+                        "list.csv: the column label has classes that the model does not know: swim\n");
+    g_autoptr(CliRun) clips =
+        cli_expect(2, "eval", "recognition", "--model", "run", "--data", "list.csv", "--clips", "0", NULL);
+    cli_assert_contains(clips->err, "--clips=0 is out of range");
+}
+
 /* To the very bytes, in two sessions and in one. */
 static void test_resume(void **state)
 {
@@ -140,7 +169,7 @@ static void test_wrong_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_run_folder),      TEST(test_resume),        TEST(test_init),
+        TEST(test_run_folder),      TEST(test_eval),          TEST(test_resume), TEST(test_init),
         TEST(test_published_names), TEST(test_wrong_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
