@@ -44,13 +44,27 @@ MaxglContext *maxgl_context_open(const char *selector, GError **error)
     return g_steal_pointer(&context);
 }
 
+void maxgl_context_at_close(MaxglContext *context, MaxglContextCall function)
+{
+    if (!context->at_close)
+        context->at_close = g_array_new(FALSE, FALSE, sizeof function);
+    for (guint i = 0; i < context->at_close->len; i++)
+        if (g_array_index(context->at_close, MaxglContextCall, i) == function)
+            return;
+    g_array_append_val(context->at_close, function);
+}
+
 void maxgl_context_close(MaxglContext *context)
 {
     if (!context)
         return;
     maxgl_program_progress_done(context);
-    if (context->queue) {
+    if (context->queue)
         clFinish(context->queue);
+    for (guint i = 0; context->at_close && i < context->at_close->len; i++)
+        g_array_index(context->at_close, MaxglContextCall, i)();
+    g_clear_pointer(&context->at_close, g_array_unref);
+    if (context->queue) {
         clReleaseCommandQueue(context->queue);
     }
     if (context->profile) {

@@ -18,7 +18,8 @@ typedef struct {
     struct MaxglProgress *building; /**< of programs, while it is shown */
     double build_seconds;           /**< spent on that since something ran */
     gint64 n_built;
-    cl_mem zeros; /**< see maxgl_context_zeros() */
+    GArray *at_close; /**< of MaxglContextCall, see maxgl_context_at_close(); or NULL */
+    cl_mem zeros;     /**< see maxgl_context_zeros() */
     gsize zeros_bytes;
     char *reason;      /**< why this device, one sentence */
     guint64 allocated; /**< bytes in buffers now */
@@ -38,6 +39,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglContext, maxgl_context_close)
 
 /** Waits until all that was enqueued has run. MAXGL_ERROR_DEVICE if something failed meanwhile. */
 gboolean maxgl_context_finish(MaxglContext *context, GError **error);
+
+/** A function for maxgl_context_at_close(). */
+typedef void (*MaxglContextCall)(void);
+
+/** Calls @function when @context is closed, before anything of it is released; once, however often this is
+ * asked for. For libraries that keep OpenCL objects of their own. */
+void maxgl_context_at_close(MaxglContext *context, MaxglContextCall function);
 
 /**
  * A read-only buffer of at least @bytes zeros, owned by the context: what kernels read where a map ends.

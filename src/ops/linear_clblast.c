@@ -1,7 +1,6 @@
 #include "ops/grid.h"
 #include "ops/linear_algorithms.h"
 #include <clblast_c.h>
-#include <stdlib.h>
 
 /* One product in row-major order: c (m × n) = a (m × k) · b (k × n) + beta · c, either factor transposed
  * where it lies. */
@@ -114,19 +113,10 @@ static void product_free(gpointer data)
     g_free(p);
 }
 
+/* CLBlast keeps its programs until its own static objects go, when the driver's may have gone already. */
 static void clear_cache(void)
 {
     CLBlastClearCache();
-}
-
-/* CLBlast keeps its programs until its own static objects go, when the driver's may have gone already. */
-static void clear_cache_at_exit(void)
-{
-    static gsize registered;
-    if (g_once_init_enter(&registered)) {
-        atexit(clear_cache);
-        g_once_init_leave(&registered, 1);
-    }
 }
 
 static void add_product(MaxglSequence *sequence, const char *label, Product product, cl_mem a, cl_mem b,
@@ -142,7 +132,7 @@ static void add_product(MaxglSequence *sequence, const char *label, Product prod
     for (gsize i = 0; i < G_N_ELEMENTS(buffers); i++)
         if (buffers[i])
             clRetainMemObject(buffers[i]);
-    clear_cache_at_exit();
+    maxgl_context_at_close(maxgl_sequence_context(sequence), clear_cache);
     maxgl_sequence_add_call(sequence, label, multiply, p, product_free);
 }
 
