@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Whether maxgl-cl computes what PyTorch computes: features of networks of PyTorch's weights, and what five steps of SGD
-make of these weights. Needs PyTorch and torchvision; Debian has them (./setup.sh bench).
+make of these weights, of all of them or in fine-tuning from a layer on with weighted classes. Needs PyTorch and torchvision; Debian has them (./setup.sh bench).
 
     tests/agree_with_pytorch.py --build build/release [--device S] [--double]
 
@@ -35,6 +35,11 @@ torch.set_default_dtype(torch.float32)
 
 FEATURES_LIMIT, WEIGHTS_LIMIT = 1e-5, 1e-4
 STEPS, MOMENTUM, DECAY = 5, 0.9, 5e-4
+
+# Layers that are fine-tuned, and those before them, which stay as they are.
+STAGES = ["layer1", "layer2", "layer3", "layer4", "fc"]
+# name, from this layer on, clips in a batch, frames, pixels, classes, learning rate
+FINE_TUNING = [("hara-r3d18", "layer4", 4, 16, 64, 10, 1e-4), ("r3d_18", "fc", 2, 8, 64, 10, 1e-2)]
 
 # name, clips in a batch, frames, pixels, classes, learning rate
 CASES = [
@@ -114,13 +119,17 @@ def pooled(model, clips):
     return found[0]
 
 
-def train(model, clips, labels, batch, rate):
-    """The losses; the model's weights change."""
+def train(model, clips, labels, batch, rate, stage=None, weights=None):
+    """The losses; the weights of the layers from @stage on change."""
     model.train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM, weight_decay=DECAY)
+    for name, module in model.named_children() if stage else []:
+        if name not in STAGES[STAGES.index(stage) :]:
+            module.eval().requires_grad_(False)
+    learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(learnt, lr=rate, momentum=MOMENTUM, weight_decay=DECAY)
     losses = []
     for i in range(0, len(clips), batch):
-        loss = F.cross_entropy(model(clips[i : i + batch]), labels[i : i + batch])
+        loss = F.cross_entropy(model(clips[i : i + batch]), labels[i : i + batch], weight=weights)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -206,6 +215,28 @@ def compare_training(args, report, folder, name, model, clips, labels, batch, ra
     print(f"{'':18} what was learnt is off by {worst_tensor(moved, should)[0]:.1e} in the worst tensor")
 
 
+def compare_fine_tuning(args, report, folder, name, stage, model, clips, labels, batch, rate):
+    """One step and all five, with weighted classes and the layers before @stage frozen."""
+    source, out = os.path.join(folder, "model.safetensors"), os.path.join(folder, "trained.safetensors")
+    weights = torch.linspace(0.5, 2, model.fc.out_features)
+    save_safetensors(source, model.state_dict())
+    before = copy.deepcopy(model.state_dict())
+    for steps in (1, STEPS):
+        used, tuned = clips[: steps * batch], copy.deepcopy(model)
+        np.save(os.path.join(folder, "clips.npy"), used.numpy())
+        run([os.path.join(args.build, "tests", "net", "train_steps"), "--device", args.device, "--model", source, "--clips",
+             os.path.join(folder, "clips.npy"), "--labels", ",".join(map(str, labels[: len(used)].tolist())), "--batch", str(batch),
+             "--lr", str(rate), "--momentum", str(MOMENTUM), "--weight-decay", str(DECAY), "--from", stage,
+             "--class-weights", ",".join(map(str, weights.tolist())), "--out", out])
+        train(tuned, used, labels, batch, rate, stage, weights)
+        got, after = load_safetensors(out), tuned.state_dict()
+        error, tensor = worst_tensor(got, after)
+        report.line(name, f"{stage} on, {steps} step{'s' * (steps > 1)}", error, WEIGHTS_LIMIT, f"  {tensor}")
+    same = [k for k, v in got.items() if v.is_floating_point() and torch.equal(v, before[k])]
+    should = [k for k, v in after.items() if v.is_floating_point() and torch.equal(v, before[k])]
+    report.line(name, "frozen tensors", len(set(same) ^ set(should)), 0, f"  {len(should)} stay")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release", help="build folder with bin/maxgl-cl and tests/net/train_steps")
@@ -226,6 +257,14 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             compare_features(args, report, folder, name, model, clips[: batch + 1])
             compare_training(args, report, folder, name, model, clips, labels, batch, args.lr or rate)
+    for name, stage, batch, frames, pixels, classes, rate in FINE_TUNING:
+        if args.only and not name.startswith(args.only):
+            continue
+        model = build(name, classes)
+        clips = make_clips(STEPS * batch, frames, pixels)
+        labels = torch.arange(len(clips)) * 7 % classes
+        with tempfile.TemporaryDirectory() as folder:
+            compare_fine_tuning(args, report, folder, name, stage, model, clips, labels, batch, rate)
     print(f"PyTorch {torch.__version__}, torchvision {torchvision.__version__}, {time.time() - started:.0f} s")
     sys.exit(report.failed)
 

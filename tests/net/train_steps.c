@@ -2,11 +2,12 @@
  * it became: for comparisons with other programs (tests/agree_with_pytorch.py).
  *
  *   train_steps --model IN --clips CLIPS.npy --labels 0,3,1,… --batch N --out OUT
- *               [--lr R] [--momentum M] [--weight-decay D] [--device S]
+ *               [--lr R] [--momentum M] [--weight-decay D] [--from STAGE] [--class-weights W,W,…] [--device
+ * S]
  *
  * CLIPS is (S·N, 3, T, H, W) float32, normalised; step i takes the clips i·N … (i+1)·N − 1 and as many
- * labels. Weight decay applies to all parameters, as in torch.optim.SGD without groups. Prints the loss of
- * each step. */
+ * labels. Weight decay applies to all parameters, as in torch.optim.SGD without groups. With STAGE ("layer4",
+ * "fc") the layers before it are frozen. Prints the loss of each step. */
 #include "base/array.h"
 #include "net/network.h"
 #include "net/weights.h"
@@ -17,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *model, *clips_path, *labels_text, *out, *device;
+static const char *model, *clips_path, *labels_text, *out, *device, *stage, *weights_text;
 static gboolean exact;
 static int batch = 2;
 static double rate = 0.01, momentum = 0.9, decay = 1e-4;
@@ -30,11 +31,12 @@ typedef struct {
     gint32 *all_labels;
     MaxglContext *context;
     MaxglResnet *resnet;
+    int frozen;
     MaxglParameters *parameters;
     MaxglNetwork *network;
     MaxglOptimizer sgd;
     MaxglOptimizerBuffers buffers;
-    cl_mem labels, result, workspace;
+    cl_mem labels, weights, result, workspace;
     MaxglSequence *loss, *update;
 } Training;
 
@@ -42,7 +44,7 @@ static void training_clear(Training *t)
 {
     g_clear_pointer(&t->loss, maxgl_sequence_free);
     g_clear_pointer(&t->update, maxgl_sequence_free);
-    cl_mem all[] = {t->labels, t->result, t->workspace, t->buffers.state[0], t->buffers.step};
+    cl_mem all[] = {t->labels, t->weights, t->result, t->workspace, t->buffers.state[0], t->buffers.step};
     for (guint i = 0; i < G_N_ELEMENTS(all) && t->context; i++)
         maxgl_buffer_free(t->context, all[i]);
     maxgl_network_free(t->network);
@@ -91,12 +93,18 @@ static gboolean read_files(Training *t, GError **error)
 static gboolean prepare_network(Training *t, GError **error)
 {
     static const char *const outputs[] = {"fc", NULL};
-    const MaxglNetworkOptions options = {
-        .mode = MAXGL_NETWORK_TRAINING, .batch = batch, .outputs = outputs, .exact = exact};
     t->context = maxgl_context_open(device, error);
     t->resnet = t->context ? maxgl_resnet_new(&t->info->spec, error) : NULL;
     if (!t->resnet)
         return FALSE;
+    t->frozen = stage ? maxgl_resnet_stage(t->resnet, stage) : 0;
+    if (t->frozen < 0)
+        return usage(error, "there is no such stage");
+    const MaxglNetworkOptions options = {.mode = MAXGL_NETWORK_TRAINING,
+                                         .batch = batch,
+                                         .outputs = outputs,
+                                         .frozen = t->frozen,
+                                         .exact = exact};
     t->parameters = maxgl_parameters_new(t->context);
     maxgl_resnet_declare(t->resnet, t->parameters);
     if (!maxgl_parameters_allocate(t->parameters, TRUE, error) ||
@@ -112,6 +120,40 @@ static gboolean new_buffer(Training *t, gsize bytes, cl_mem *buffer, GError **er
     return *buffer && maxgl_buffer_zero(t->context, *buffer, 0, (bytes + 3) / 4 * 4, error);
 }
 
+static gboolean prepare_weights(Training *t, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(weights_text ? weights_text : "", ",", -1);
+    const guint n = g_strv_length(words);
+    if (n == 0)
+        return TRUE;
+    if (n != (guint)t->info->spec.classes)
+        return usage(error, "there must be as many weights as classes");
+    g_autofree float *weights = g_new(float, n);
+    for (guint i = 0; i < n; i++)
+        weights[i] = (float)g_ascii_strtod(words[i], NULL);
+    return new_buffer(t, n * sizeof(float), &t->weights, error) &&
+           maxgl_buffer_write(t->context, t->weights, 0, weights, n * sizeof(float), error);
+}
+
+/* Appends the update of each parameter of the layers that are not frozen. */
+static gboolean prepare_update(Training *t, GError **error)
+{
+    t->update = maxgl_sequence_new(t->context);
+    for (int i = t->frozen; i < t->resnet->n_layers; i++) {
+        MaxglLayerTensor tensors[MAXGL_LAYER_TENSORS];
+        const int n = maxgl_layer_tensors(t->resnet, i, tensors);
+        for (int j = 0; j < n; j++) {
+            g_autofree char *name = g_strdup_printf("%s.%s", t->resnet->layers[i].name, tensors[j].what);
+            const int index = maxgl_parameters_find(t->parameters, name);
+            const MaxglParameter *p = maxgl_parameters_get(t->parameters, (guint)index);
+            if (tensors[j].learnt &&
+                !maxgl_optimizer_update(t->update, &t->sgd, &t->buffers, p->offset, p->floats, decay, error))
+                return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 static gboolean prepare_training(Training *t, GError **error)
 {
     const MaxglTensor *logits = maxgl_network_output(t->network, "fc"),
@@ -121,15 +163,14 @@ static gboolean prepare_training(Training *t, GError **error)
     t->buffers.parameters = maxgl_parameters_values(t->parameters);
     t->buffers.gradients = maxgl_parameters_gradients(t->parameters);
     t->loss = maxgl_sequence_new(t->context);
-    t->update = maxgl_sequence_new(t->context);
-    return new_buffer(t, sizeof(gint32) * (gsize)batch, &t->labels, error) &&
+    return prepare_weights(t, error) && new_buffer(t, sizeof(gint32) * (gsize)batch, &t->labels, error) &&
            new_buffer(t, sizeof(MaxglCrossEntropy), &t->result, error) &&
            new_buffer(t, maxgl_softmax_cross_entropy_workspace(&logits->shape), &t->workspace, error) &&
            new_buffer(t, floats * sizeof(float), &t->buffers.state[0], error) &&
            new_buffer(t, sizeof(MaxglOptimizerStep), &t->buffers.step, error) &&
-           maxgl_softmax_cross_entropy(t->loss, &logits->shape, logits->buffer, t->labels, NULL, t->result,
-                                       gradient->buffer, t->workspace, error) &&
-           maxgl_optimizer_update(t->update, &t->sgd, &t->buffers, 0, floats, decay, error);
+           maxgl_softmax_cross_entropy(t->loss, &logits->shape, logits->buffer, t->labels, t->weights,
+                                       t->result, gradient->buffer, t->workspace, error) &&
+           prepare_update(t, error);
 }
 
 static gboolean step(Training *t, int index, GError **error)
@@ -176,6 +217,8 @@ int main(int argc, char **argv)
         {"lr", 0, 0, G_OPTION_ARG_DOUBLE, &rate, "", ""},
         {"momentum", 0, 0, G_OPTION_ARG_DOUBLE, &momentum, "", ""},
         {"weight-decay", 0, 0, G_OPTION_ARG_DOUBLE, &decay, "", ""},
+        {"from", 0, 0, G_OPTION_ARG_STRING, &stage, "", ""},
+        {"class-weights", 0, 0, G_OPTION_ARG_STRING, &weights_text, "", ""},
         {"device", 0, 0, G_OPTION_ARG_STRING, &device, "", ""},
         {NULL},
     };
