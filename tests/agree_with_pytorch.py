@@ -44,7 +44,7 @@ FINE_TUNING = [("hara-r3d18", "layer4", 4, 16, 64, 10, 1e-4), ("r3d_18", "fc", 2
 # name, clips in a batch, frames, pixels, classes, learning rate
 CASES = [
     ("r3d_18", 2, 16, 112, 400, 1e-4),
-    ("hara-r3d18", 4, 16, 64, 10, 1e-5),
+    ("hara-r3d18", 4, 16, 64, 10, 5e-6),
     ("hara-r3d34-a@0.5", 4, 8, 64, 10, 1e-5),
     ("hara-r3d50@0.5", 4, 8, 64, 10, 1e-6),
 ]
