@@ -3,6 +3,7 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "cli/command.h"
+#include "cli/embedding_arguments.h"
 #include "eval/feature_writer.h"
 #include "learn/run.h"
 
@@ -13,8 +14,8 @@
 /* What the command line says, and what is open. */
 typedef struct {
     char *model, *out;
-    gboolean per_video, normalize, exact;
-    int clips, batch, workers;
+    gboolean per_video, normalize;
+    MaxglEmbeddingArguments embedding;
     MaxglEmbedder *embedder;
     const MaxglEmbedderInfo *info;
     MaxglFeatureWriter *writer;
@@ -34,7 +35,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Embed, embed_clear)
 static gboolean open_model(Embed *e, int batch, GError **error)
 {
     const MaxglEmbedderOptions options = {
-        .device = maxgl_command_device(), .batch = batch, .exact = e->exact};
+        .device = maxgl_command_device(), .batch = batch, .exact = e->embedding.exact};
     g_autofree char *model = maxgl_model_path(e->model, error);
     e->embedder = model ? maxgl_embedder_open_with(model, &options, error) : NULL;
     if (!e->embedder)
@@ -77,13 +78,16 @@ static gboolean take_vector(const MaxglFeatureVector *vector, gpointer user_data
 
 static gboolean embed_videos(Embed *e, const char *const *inputs, GError **error)
 {
-    const MaxglFeatureOptions options = {
-        .clips = e->clips, .workers = e->workers, .per_video = e->per_video, .title = "videos"};
+    const MaxglFeatureOptions options = {.clips = e->embedding.clips,
+                                         .workers = e->embedding.workers,
+                                         .per_video = e->per_video,
+                                         .title = "videos"};
     e->dataset = maxgl_dataset_open_all(inputs, error);
     if (!e->dataset)
         return FALSE;
-    const int batch =
-        e->batch > 0 ? e->batch : maxgl_features_batch(e->clips, maxgl_dataset_size(e->dataset));
+    const int batch = e->embedding.batch > 0
+                          ? e->embedding.batch
+                          : maxgl_features_batch(e->embedding.clips, maxgl_dataset_size(e->dataset));
     return open_model(e, batch, error) &&
            maxgl_features_each(e->embedder, e->dataset, &options, take_vector, e, NULL, error) &&
            finish(e, error);
@@ -147,7 +151,8 @@ static gboolean embed_arrays(Embed *e, const char *const *inputs, GError **error
         most = MAX(most, array->shape[0]);
         total += array->shape[0];
     }
-    if (!open_model(e, e->batch > 0 ? e->batch : (int)MIN(most, MOST_CLIPS_AT_ONCE), error))
+    if (!open_model(e, e->embedding.batch > 0 ? e->embedding.batch : (int)MIN(most, MOST_CLIPS_AT_ONCE),
+                    error))
         return FALSE;
     for (int i = 0; inputs[i]; i++)
         if (!check_shape(inputs[i], g_ptr_array_index(arrays, (guint)i), e->info, error))
@@ -170,14 +175,10 @@ static gboolean parse(int *argc, char ***argv, Embed *e, GError **error)
          "Where to: .npy, .safetensors or .jsonl (default: JSON lines on stdout)", "F"},
         {"per-video", 'p', 0, G_OPTION_ARG_NONE, &e->per_video, "One vector a video: the mean over its clips",
          NULL},
-        {"clips", 0, 0, G_OPTION_ARG_INT, &e->clips, "Clips of a video, spread evenly over it (default: 10)",
-         "N"},
+        {"clips", 0, 0, G_OPTION_ARG_INT, &e->embedding.clips,
+         "Clips of a video, spread evenly over it (default: 10)", "N"},
         {"l2-normalize", 'n', 0, G_OPTION_ARG_NONE, &e->normalize, "Vectors of length 1", NULL},
-        {"batch", 'b', 0, G_OPTION_ARG_INT, &e->batch, "Clips computed at once (default: about 16)", "N"},
-        {"exact", 0, 0, G_OPTION_ARG_NONE, &e->exact,
-         "No algorithm whose rounding errors exceed direct summation's (slower)", NULL},
-        {"workers", 'j', 0, G_OPTION_ARG_INT, &e->workers,
-         "Decoding threads (default: as many as cores, at most 8)", "N"},
+        MAXGL_EMBEDDING_ENTRIES(e->embedding),
         {NULL},
     };
     const MaxglCommandHelp help = {
@@ -208,14 +209,8 @@ static gboolean check(const Embed *e, char **inputs, int arrays, int n, GError *
 {
     if (!e->model)
         return maxgl_command_usage(error, "--model is missing");
-    if (e->clips < 1 || e->clips > MAXGL_FEATURES_MAX_CLIPS)
-        return maxgl_command_usage(error, "--clips=%d is out of range; allowed: 1 … %d", e->clips,
-                                   MAXGL_FEATURES_MAX_CLIPS);
-    if (e->batch < 0 || e->batch > 4096)
-        return maxgl_command_usage(error, "--batch=%d is out of range; allowed: 1 … 4096, 0 = automatic",
-                                   e->batch);
-    if (e->workers < 0 || e->workers > 1024)
-        return maxgl_command_usage(error, "--workers=%d is out of range; allowed: 0 … 1024", e->workers);
+    if (!maxgl_embedding_arguments_check(&e->embedding, 1, error))
+        return FALSE;
     if (arrays > 0 && arrays < n)
         return maxgl_command_usage(error, "clips in .npy files and videos cannot be embedded at once");
     if (arrays > 0 && e->per_video)
@@ -225,7 +220,7 @@ static gboolean check(const Embed *e, char **inputs, int arrays, int n, GError *
 
 gboolean maxgl_cmd_embed(int argc, char **argv, GError **error)
 {
-    g_auto(Embed) e = {.clips = 10};
+    g_auto(Embed) e = {.embedding.clips = 10};
     if (!parse(&argc, &argv, &e, error))
         return FALSE;
     int arrays = 0;

@@ -1,6 +1,7 @@
 /* maxgl-cl eval: what a network has learnt, measured on labelled videos. */
 #include "base/interrupt.h"
 #include "cli/command.h"
+#include "cli/embedding_arguments.h"
 #include "cli/eval_output.h"
 #include "cli/table.h"
 #include "eval/evaluation.h"
@@ -15,8 +16,9 @@ typedef struct {
     char *model, *data, *train_split;
     MaxglEvalOutput output;
     char **labels, **test_splits;
-    int clips, batch, workers, seed;
-    gboolean random_init, still, exact;
+    MaxglEmbeddingArguments embedding;
+    int seed;
+    gboolean random_init, still;
 } Arguments;
 
 static void arguments_clear(Arguments *a)
@@ -31,12 +33,6 @@ static void arguments_clear(Arguments *a)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arguments, arguments_clear)
 
 /* ---------------- tables ---------------- */
-
-static const char *column_of(MaxglComparison comparison)
-{
-    static const char *const titles[MAXGL_COMPARISONS] = {"trained", "random init", "still frames"};
-    return titles[comparison];
-}
 
 static void print_unseen(const MaxglEvaluation *e)
 {
@@ -54,7 +50,7 @@ static void print_linear(const MaxglEvaluation *e)
     const char *titles[6 + MAXGL_COMPARISONS] = {"label", "split", ">videos", ">classes", ">chance"};
     g_autoptr(GPtrArray) owned = g_ptr_array_new_with_free_func(g_free);
     for (int i = 0; i < e->n_networks; i++) {
-        char *title = g_strconcat(">", column_of(e->networks[i].comparison), NULL);
+        char *title = g_strconcat(">", maxgl_comparison_title(e->networks[i].comparison), NULL);
         g_ptr_array_add(owned, title);
         titles[5 + i] = title;
     }
@@ -96,7 +92,7 @@ static void print_retrieval(const MaxglEvaluation *e)
                 maxgl_table_addf(table, "%" G_GSIZE_FORMAT, result->scores[0].queries);
             else
                 maxgl_table_add(table, "");
-            maxgl_table_add(table, chance ? "chance" : column_of(e->networks[i].comparison));
+            maxgl_table_add(table, chance ? "chance" : maxgl_comparison_title(e->networks[i].comparison));
             add_recalls(table, chance ? result->scores[0].chance : result->scores[i].recall);
         }
     }
@@ -146,16 +142,13 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
          "Split to train on and to retrieve from (default: train)", "NAME"},
         {"test-split", 0, 0, G_OPTION_ARG_STRING_ARRAY, &a->test_splits,
          "Split to test (repeatable; default: all others)", "NAME"},
-        {"clips", 0, 0, G_OPTION_ARG_INT, &a->clips, "Clips of a video, averaged (default: 10)", "N"},
+        {"clips", 0, 0, G_OPTION_ARG_INT, &a->embedding.clips, "Clips of a video, averaged (default: 10)",
+         "N"},
         {"random-init", 'r', 0, G_OPTION_ARG_NONE, &a->random_init,
          "Compare with the same network before training", NULL},
         {"still", 0, 0, G_OPTION_ARG_NONE, &a->still,
          "Compare with the same network on clips of one repeated frame", NULL},
-        {"batch", 'b', 0, G_OPTION_ARG_INT, &a->batch, "Clips computed at once (default: about 16)", "N"},
-        {"exact", 0, 0, G_OPTION_ARG_NONE, &a->exact,
-         "No algorithm whose rounding errors exceed direct summation's (slower)", NULL},
-        {"workers", 'j', 0, G_OPTION_ARG_INT, &a->workers,
-         "Decoding threads (default: as many as cores, at most 8)", "N"},
+        MAXGL_EMBEDDING_ENTRIES(a->embedding),
         {"seed", 0, 0, G_OPTION_ARG_INT, &a->seed, "Of the probe's held-out fifth (default: 0)", "N"},
         MAXGL_EVAL_OUTPUT_ENTRIES(a->output),
         {NULL},
@@ -194,14 +187,8 @@ static gboolean check(const Arguments *a, GError **error)
         return maxgl_command_usage(error, "--model is missing");
     if (!a->data)
         return maxgl_command_usage(error, "--data is missing");
-    if (a->clips < 1 || a->clips > MAXGL_FEATURES_MAX_CLIPS)
-        return maxgl_command_usage(error, "--clips=%d is out of range; allowed: 1 … %d", a->clips,
-                                   MAXGL_FEATURES_MAX_CLIPS);
-    if (a->batch < 0 || a->batch > 4096)
-        return maxgl_command_usage(error, "--batch=%d is out of range; allowed: 1 … 4096, 0 = automatic",
-                                   a->batch);
-    if (a->workers < 0 || a->workers > 1024)
-        return maxgl_command_usage(error, "--workers=%d is out of range; allowed: 0 … 1024", a->workers);
+    if (!maxgl_embedding_arguments_check(&a->embedding, 1, error))
+        return FALSE;
     if (a->seed < 0)
         return maxgl_command_usage(error, "--seed=%d is out of range; at least 0", a->seed);
     return TRUE;
@@ -242,7 +229,7 @@ static gboolean parse_protocols(int argc, char **argv, MaxglEvaluationOptions *o
 
 gboolean maxgl_cmd_eval(int argc, char **argv, GError **error)
 {
-    g_auto(Arguments) a = {.clips = 10};
+    g_auto(Arguments) a = {.embedding.clips = 10};
     MaxglEvaluationOptions options = {0};
     if (argc > 1 && is_other(argv[1]))
         return maxgl_command_run_verb(others, NULL, argc, argv, error);
@@ -259,13 +246,13 @@ gboolean maxgl_cmd_eval(int argc, char **argv, GError **error)
     options.labels = (const char *const *)a.labels;
     options.train_split = a.train_split ? a.train_split : "train";
     options.test_splits = (const char *const *)a.test_splits;
-    options.clips = a.clips;
-    options.batch = a.batch;
-    options.workers = a.workers;
+    options.clips = a.embedding.clips;
+    options.batch = a.embedding.batch;
+    options.workers = a.embedding.workers;
     options.seed = (guint64)a.seed;
     options.random_init = a.random_init;
     options.still = a.still;
-    options.exact = a.exact;
+    options.exact = a.embedding.exact;
     maxgl_interrupt_install();
     g_autoptr(MaxglEvaluation) evaluation = maxgl_evaluation_run(&options, error);
     return evaluation && report(evaluation, &a, error);

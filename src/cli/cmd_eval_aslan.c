@@ -1,6 +1,7 @@
 /* maxgl-cl eval aslan: do two videos show the same action? */
 #include "base/interrupt.h"
 #include "cli/command.h"
+#include "cli/embedding_arguments.h"
 #include "cli/eval_output.h"
 #include "cli/table.h"
 #include "eval/aslan.h"
@@ -14,9 +15,9 @@
 /* What the command line says. */
 typedef struct {
     char *model, *videos, *pairs, *layers;
-    int clips, batch, workers;
+    MaxglEmbeddingArguments embedding;
     double c;
-    gboolean random_init, exact;
+    gboolean random_init;
     MaxglEvalOutput output;
 } Arguments;
 
@@ -29,11 +30,6 @@ static void arguments_clear(Arguments *a)
     maxgl_eval_output_clear(&a->output);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arguments, arguments_clear)
-
-static const char *title_of(const MaxglAslanNetwork *network)
-{
-    return network->comparison == MAXGL_COMPARISON_RANDOM ? "random init" : "trained";
-}
 
 static void print_folds(const MaxglAslan *a)
 {
@@ -62,7 +58,7 @@ static void print_tables(const MaxglAslan *a)
     g_autoptr(MaxglTable) table = maxgl_table_new(titles);
     for (int i = 0; i < a->n_networks; i++) {
         const MaxglPairScore *score = a->networks[i].score;
-        maxgl_table_add(table, title_of(&a->networks[i]));
+        maxgl_table_add(table, maxgl_comparison_title(a->networks[i].comparison));
         maxgl_table_addf(table, "%.4f", score->accuracy);
         if (a->list->view == 2)
             maxgl_table_addf(table, "%.4f", score->standard_error);
@@ -89,16 +85,12 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
         {"pairs", 0, 0, G_OPTION_ARG_FILENAME, &a->pairs, "List of pairs, .mat or .csv", "F"},
         {"layers", 0, 0, G_OPTION_ARG_STRING, &a->layers,
          "Layers to compare by: of stem, layer1 … layer4, pool (default: pool)", "L,L"},
-        {"clips", 0, 0, G_OPTION_ARG_INT, &a->clips,
+        {"clips", 0, 0, G_OPTION_ARG_INT, &a->embedding.clips,
          "Clips of a video, spread evenly (default: as many as overlap by half)", "N"},
         {"svm-c", 0, 0, G_OPTION_ARG_DOUBLE, &a->c, "Regularisation of the machines (default: 1)", "C"},
         {"random-init", 'r', 0, G_OPTION_ARG_NONE, &a->random_init,
          "Compare with the same network before training", NULL},
-        {"batch", 'b', 0, G_OPTION_ARG_INT, &a->batch, "Clips computed at once (default: about 16)", "N"},
-        {"exact", 0, 0, G_OPTION_ARG_NONE, &a->exact,
-         "No algorithm whose rounding errors exceed direct summation's (slower)", NULL},
-        {"workers", 'j', 0, G_OPTION_ARG_INT, &a->workers,
-         "Decoding threads (default: as many as cores, at most 8)", "N"},
+        MAXGL_EMBEDDING_ENTRIES(a->embedding),
         MAXGL_EVAL_OUTPUT_ENTRIES(a->output),
         {NULL},
     };
@@ -134,15 +126,7 @@ static gboolean check(const Arguments *a, GError **error)
         return maxgl_command_usage(error, "--pairs is missing");
     if (!(a->c > 0) || !isfinite(a->c))
         return maxgl_command_usage(error, "--svm-c=%g is out of range; above 0", a->c);
-    if (a->clips < 0 || a->clips > MAXGL_FEATURES_MAX_CLIPS)
-        return maxgl_command_usage(error, "--clips=%d is out of range; allowed: 1 … %d, 0 = all", a->clips,
-                                   MAXGL_FEATURES_MAX_CLIPS);
-    if (a->batch < 0 || a->batch > 4096)
-        return maxgl_command_usage(error, "--batch=%d is out of range; allowed: 1 … 4096, 0 = automatic",
-                                   a->batch);
-    if (a->workers < 0 || a->workers > 1024)
-        return maxgl_command_usage(error, "--workers=%d is out of range; allowed: 0 … 1024", a->workers);
-    return TRUE;
+    return maxgl_embedding_arguments_check(&a->embedding, 0, error);
 }
 
 /* "layer3, avgpool" as the embedder wants it; NULL for the default. */
@@ -177,10 +161,10 @@ gboolean maxgl_cmd_eval_aslan(int argc, char **argv, GError **error)
         .videos = a.videos,
         .pairs = a.pairs,
         .layers = (const char *const *)layers,
-        .clips = a.clips,
-        .batch = a.batch,
-        .workers = a.workers,
-        .exact = a.exact,
+        .clips = a.embedding.clips,
+        .batch = a.embedding.batch,
+        .workers = a.embedding.workers,
+        .exact = a.embedding.exact,
         .c = a.c,
         .random_init = a.random_init,
     };

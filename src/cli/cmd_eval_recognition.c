@@ -2,6 +2,7 @@
 #include "base/interrupt.h"
 #include "cli/class_table.h"
 #include "cli/command.h"
+#include "cli/embedding_arguments.h"
 #include "cli/eval_output.h"
 #include "cli/table.h"
 #include "eval/recognition.h"
@@ -12,8 +13,8 @@
 /* What the command line says. */
 typedef struct {
     char *model, *data, *label, *split;
-    int clips, batch, workers;
-    gboolean windows, exact;
+    MaxglEmbeddingArguments embedding;
+    gboolean windows;
     MaxglEvalOutput output;
 } Arguments;
 
@@ -61,15 +62,11 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
          "Column of the classes (default: what the model was trained on)", "COLUMN"},
         {"split", 0, 0, G_OPTION_ARG_STRING, &a->split,
          "Videos to test, where D has a column split (default: test)", "NAME"},
-        {"clips", 0, 0, G_OPTION_ARG_INT, &a->clips,
+        {"clips", 0, 0, G_OPTION_ARG_INT, &a->embedding.clips,
          "Clips spread evenly over a video, whose logits are averaged (default: 10)", "N"},
         {"windows", 0, 0, G_OPTION_ARG_NONE, &a->windows,
          "Instead, all clips of a video that follow each other, whose softmax is averaged", NULL},
-        {"batch", 'b', 0, G_OPTION_ARG_INT, &a->batch, "Clips computed at once (default: about 16)", "N"},
-        {"exact", 0, 0, G_OPTION_ARG_NONE, &a->exact,
-         "No algorithm whose rounding errors exceed direct summation's (slower)", NULL},
-        {"workers", 'j', 0, G_OPTION_ARG_INT, &a->workers,
-         "Decoding threads (default: as many as cores, at most 8)", "N"},
+        MAXGL_EMBEDDING_ENTRIES(a->embedding),
         MAXGL_EVAL_OUTPUT_ENTRIES(a->output),
         {NULL},
     };
@@ -98,20 +95,12 @@ static gboolean check(const Arguments *a, GError **error)
         return maxgl_command_usage(error, "--model is missing");
     if (!a->data)
         return maxgl_command_usage(error, "--data is missing");
-    if (a->clips < 1 || a->clips > MAXGL_FEATURES_MAX_CLIPS)
-        return maxgl_command_usage(error, "--clips=%d is out of range; allowed: 1 … %d", a->clips,
-                                   MAXGL_FEATURES_MAX_CLIPS);
-    if (a->batch < 0 || a->batch > 4096)
-        return maxgl_command_usage(error, "--batch=%d is out of range; allowed: 1 … 4096, 0 = automatic",
-                                   a->batch);
-    if (a->workers < 0 || a->workers > 1024)
-        return maxgl_command_usage(error, "--workers=%d is out of range; allowed: 0 … 1024", a->workers);
-    return TRUE;
+    return maxgl_embedding_arguments_check(&a->embedding, 1, error);
 }
 
 gboolean maxgl_cmd_eval_recognition(int argc, char **argv, GError **error)
 {
-    g_auto(Arguments) a = {.clips = 10};
+    g_auto(Arguments) a = {.embedding.clips = 10};
     if (!parse(&argc, &argv, &a, error) || !check(&a, error) ||
         !maxgl_eval_output_prepare(&a.output, a.model, error))
         return FALSE;
@@ -124,11 +113,11 @@ gboolean maxgl_cmd_eval_recognition(int argc, char **argv, GError **error)
         .data = a.data,
         .label = a.label,
         .split = a.split ? a.split : "test",
-        .clips = a.clips,
+        .clips = a.embedding.clips,
         .windows = a.windows,
-        .batch = a.batch,
-        .workers = a.workers,
-        .exact = a.exact,
+        .batch = a.embedding.batch,
+        .workers = a.embedding.workers,
+        .exact = a.embedding.exact,
     };
     maxgl_interrupt_install();
     g_autoptr(MaxglRecognition) recognition = maxgl_recognition_run(&options, error);

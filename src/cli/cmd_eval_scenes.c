@@ -2,6 +2,7 @@
 #include "base/interrupt.h"
 #include "cli/class_table.h"
 #include "cli/command.h"
+#include "cli/embedding_arguments.h"
 #include "cli/eval_output.h"
 #include "cli/table.h"
 #include "eval/scenes.h"
@@ -13,9 +14,9 @@
 /* What the command line says. */
 typedef struct {
     char *model, *data, *label;
-    int clips, batch, workers;
+    MaxglEmbeddingArguments embedding;
     double c;
-    gboolean random_init, still, exact;
+    gboolean random_init, still;
     MaxglEvalOutput output;
 } Arguments;
 
@@ -28,19 +29,13 @@ static void arguments_clear(Arguments *a)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arguments, arguments_clear)
 
-static const char *title_of(const MaxglScenesNetwork *network)
-{
-    static const char *const titles[MAXGL_COMPARISONS] = {"trained", "random init", "still frames"};
-    return titles[network->comparison];
-}
-
 static void print_tables(const MaxglScenes *s)
 {
     static const char *const titles[] = {"network", ">accuracy", ">mean over classes", NULL};
     const MaxglLeaveOneOut *trained = s->networks[0].result;
     g_autoptr(MaxglTable) table = maxgl_table_new(titles);
     for (int i = 0; i < s->n_networks; i++) {
-        maxgl_table_add(table, title_of(&s->networks[i]));
+        maxgl_table_add(table, maxgl_comparison_title(s->networks[i].comparison));
         maxgl_table_addf(table, "%.3f", s->networks[i].result->accuracy);
         maxgl_table_addf(table, "%.3f", s->networks[i].result->per_class);
     }
@@ -67,16 +62,13 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
         {"label", 'l', 0, G_OPTION_ARG_STRING, &a->label,
          "Column of the classes (default: the first but split and group)", "COLUMN"},
         {"svm-c", 0, 0, G_OPTION_ARG_DOUBLE, &a->c, "Regularisation of the machines (default: 1)", "C"},
-        {"clips", 0, 0, G_OPTION_ARG_INT, &a->clips, "Clips of a video, averaged (default: 10)", "N"},
+        {"clips", 0, 0, G_OPTION_ARG_INT, &a->embedding.clips, "Clips of a video, averaged (default: 10)",
+         "N"},
         {"random-init", 'r', 0, G_OPTION_ARG_NONE, &a->random_init,
          "Compare with the same network before training", NULL},
         {"still", 0, 0, G_OPTION_ARG_NONE, &a->still,
          "Compare with the same network on clips of one repeated frame", NULL},
-        {"batch", 'b', 0, G_OPTION_ARG_INT, &a->batch, "Clips computed at once (default: about 16)", "N"},
-        {"exact", 0, 0, G_OPTION_ARG_NONE, &a->exact,
-         "No algorithm whose rounding errors exceed direct summation's (slower)", NULL},
-        {"workers", 'j', 0, G_OPTION_ARG_INT, &a->workers,
-         "Decoding threads (default: as many as cores, at most 8)", "N"},
+        MAXGL_EMBEDDING_ENTRIES(a->embedding),
         MAXGL_EVAL_OUTPUT_ENTRIES(a->output),
         {NULL},
     };
@@ -106,20 +98,12 @@ static gboolean check(const Arguments *a, GError **error)
         return maxgl_command_usage(error, "--data is missing");
     if (!(a->c > 0) || !isfinite(a->c))
         return maxgl_command_usage(error, "--svm-c=%g is out of range; above 0", a->c);
-    if (a->clips < 1 || a->clips > MAXGL_FEATURES_MAX_CLIPS)
-        return maxgl_command_usage(error, "--clips=%d is out of range; allowed: 1 … %d", a->clips,
-                                   MAXGL_FEATURES_MAX_CLIPS);
-    if (a->batch < 0 || a->batch > 4096)
-        return maxgl_command_usage(error, "--batch=%d is out of range; allowed: 1 … 4096, 0 = automatic",
-                                   a->batch);
-    if (a->workers < 0 || a->workers > 1024)
-        return maxgl_command_usage(error, "--workers=%d is out of range; allowed: 0 … 1024", a->workers);
-    return TRUE;
+    return maxgl_embedding_arguments_check(&a->embedding, 1, error);
 }
 
 gboolean maxgl_cmd_eval_scenes(int argc, char **argv, GError **error)
 {
-    g_auto(Arguments) a = {.clips = 10, .c = 1};
+    g_auto(Arguments) a = {.embedding.clips = 10, .c = 1};
     if (!parse(&argc, &argv, &a, error) || !check(&a, error) ||
         !maxgl_eval_output_prepare(&a.output, a.model, error))
         return FALSE;
@@ -131,10 +115,10 @@ gboolean maxgl_cmd_eval_scenes(int argc, char **argv, GError **error)
         .device = maxgl_command_device(),
         .data = a.data,
         .label = a.label,
-        .clips = a.clips,
-        .batch = a.batch,
-        .workers = a.workers,
-        .exact = a.exact,
+        .clips = a.embedding.clips,
+        .batch = a.embedding.batch,
+        .workers = a.embedding.workers,
+        .exact = a.embedding.exact,
         .c = a.c,
         .random_init = a.random_init,
         .still = a.still,

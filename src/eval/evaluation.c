@@ -11,6 +11,12 @@ const char *maxgl_comparison_name(MaxglComparison comparison)
     return names[comparison];
 }
 
+const char *maxgl_comparison_title(MaxglComparison comparison)
+{
+    static const char *const titles[MAXGL_COMPARISONS] = {"trained", "random init", "still frames"};
+    return titles[comparison];
+}
+
 static void linear_result_free(gpointer pointer)
 {
     MaxglLinearResult *result = pointer;

@@ -28,6 +28,9 @@ typedef struct {
 typedef enum { MAXGL_COMPARISON_TRAINED, MAXGL_COMPARISON_RANDOM, MAXGL_COMPARISON_STILL } MaxglComparison;
 #define MAXGL_COMPARISONS 3
 
+/** "trained", "random init", "still frames". */
+const char *maxgl_comparison_title(MaxglComparison comparison);
+
 /** "trained", "random", "still": members of the JSON files. */
 const char *maxgl_comparison_name(MaxglComparison comparison);
 

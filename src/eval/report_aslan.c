@@ -9,16 +9,10 @@
 #define RIGHT 12.0
 #define TICKS 5
 
-static const char *const names[] = {"trained", "random"};
-static const char *const titles[] = {"trained", "random init"};
+#define NETWORKS 2 /* the trained one and the one before training */
 /* Colours of the style sheet. */
 static const char *const strokes[] = {"stroke0", "stroke3"};
 static const char *const fills[] = {"fill0", "fill3"};
-
-static JsonObject *network_of(JsonObject *row, guint i)
-{
-    return maxgl_json_object(maxgl_json_object(row, "networks"), names[i]);
-}
 
 static double to_x(double x)
 {
@@ -73,14 +67,14 @@ static void append_roc(GString *html, JsonObject *row)
                "<svg viewBox=\"0 0 %g %g\" role=\"img\" aria-label=\"Receiver operating characteristic\">\n",
                LEFT + SIDE + RIGHT, TOP + SIDE + BOTTOM);
     append_axes(html);
-    for (guint i = G_N_ELEMENTS(names); i > 0; i--) /* the trained one over the others */
-        if (network_of(row, i - 1))
-            append_curve(html, network_of(row, i - 1), strokes[i - 1]);
+    for (guint i = NETWORKS; i > 0; i--) /* the trained one over the others */
+        if (maxgl_report_network(row, i - 1))
+            append_curve(html, maxgl_report_network(row, i - 1), strokes[i - 1]);
     g_string_append(html, "</svg><p class=\"legend\">");
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-        if (network_of(row, i))
-            maxgl_html(html, "<span class=\"key %s\"></span>%s, AUC %.3f&#160;&#160; ", fills[i], titles[i],
-                       maxgl_json_number(network_of(row, i), "auc"));
+    for (guint i = 0; i < NETWORKS; i++)
+        if (maxgl_report_network(row, i))
+            maxgl_html(html, "<span class=\"key %s\"></span>%s, AUC %.3f&#160;&#160; ", fills[i],
+                       maxgl_comparison_title(i), maxgl_json_number(maxgl_report_network(row, i), "auc"));
     g_string_append(html, "</p></figure>\n");
 }
 
@@ -98,12 +92,13 @@ void maxgl_report_aslan(GString *html, JsonObject *result)
         "<h3>Action similarity</h3><p class=\"note\">Whether two videos show the same action: a linear "
         "SVM (C = %g) on twelve similarities of %s; View %.0f, %.0f pairs of <code>%s</code>.</p>\n",
         maxgl_json_number(result, "c"), of->str, maxgl_json_number(row, "view"),
-        maxgl_json_number(network_of(row, 0), "pairs"), maxgl_json_string(result, "pairs", "?"));
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-        JsonObject *network = network_of(row, i);
+        maxgl_json_number(maxgl_report_network(row, 0), "pairs"), maxgl_json_string(result, "pairs", "?"));
+    for (guint i = 0; i < NETWORKS; i++) {
+        JsonObject *network = maxgl_report_network(row, i);
         if (!network)
             continue;
-        maxgl_report_bar(html, names[i], titles[i], maxgl_json_number(network, "accuracy"), 0.5);
+        maxgl_report_bar(html, maxgl_comparison_name(i), maxgl_comparison_title(i),
+                         maxgl_json_number(network, "accuracy"), 0.5);
         if (json_object_has_member(network, "standard_error"))
             maxgl_html(html, "<p class=\"note\">± %.3f, standard error of the folds' mean</p>\n",
                        maxgl_json_number(network, "standard_error"));

@@ -2,6 +2,7 @@
 #ifndef MAXGL_EVAL_REPORT_PARTS_H
 #define MAXGL_EVAL_REPORT_PARTS_H
 
+#include "eval/evaluation.h"
 #include "eval/html.h"
 #include "eval/report.h"
 
@@ -26,6 +27,9 @@ gboolean maxgl_report_curves(GString *html, const char *path, const MaxglReportO
 /** Whether @root is the results of @protocol with all that is needed: at least one, each with the trained
  * network's. */
 gboolean maxgl_report_is_result(JsonNode *root, const char *protocol);
+
+/** What the result @row says of one of the networks that it compares; NULL if nothing. */
+JsonObject *maxgl_report_network(JsonObject *row, MaxglComparison comparison);
 
 /** Appends the numbers of greatest interest, large. */
 void maxgl_report_tiles(GString *html, GPtrArray *results);

@@ -88,7 +88,7 @@ static void append_classes(GString *html, JsonArray *names, JsonArray *counts, d
 void maxgl_report_recognition(GString *html, JsonObject *result)
 {
     JsonObject *row = json_array_get_object_element(maxgl_json_array(result, "results"), 0);
-    JsonObject *trained = maxgl_json_object(maxgl_json_object(row, "networks"), "trained");
+    JsonObject *trained = maxgl_report_network(row, MAXGL_COMPARISON_TRAINED);
     JsonArray *names = maxgl_json_array(row, "class_names"), *counts = maxgl_json_array(row, "confusion");
     const double chance = maxgl_json_number(row, "chance");
     const guint n = names ? json_array_get_length(names) : 0;

@@ -6,18 +6,14 @@
 #define MOST_TILES 4
 #define MOST_CONFUSED 16 /* classes of a table of confusions that is still readable */
 
-static const char *const networks[] = {"trained", "random", "still"};
-static const char *const network_titles[] = {"trained", "random init", "still frames"};
-#define NETWORKS G_N_ELEMENTS(networks)
-
 static gboolean is_protocol(JsonObject *result, const char *protocol)
 {
     return strcmp(maxgl_json_string(result, "protocol", ""), protocol) == 0;
 }
 
-static JsonObject *network_of(JsonObject *row, guint network)
+JsonObject *maxgl_report_network(JsonObject *row, MaxglComparison comparison)
 {
-    return maxgl_json_object(maxgl_json_object(row, "networks"), networks[network]);
+    return maxgl_json_object(maxgl_json_object(row, "networks"), maxgl_comparison_name(comparison));
 }
 
 /* Row @i of a result. */
@@ -38,7 +34,7 @@ gboolean maxgl_report_is_result(JsonNode *root, const char *protocol)
         return FALSE;
     for (guint i = 0; i < rows_of(result); i++) {
         JsonNode *row = json_array_get_element(maxgl_json_array(result, "results"), i);
-        if (!JSON_NODE_HOLDS_OBJECT(row) || !network_of(json_node_get_object(row), 0))
+        if (!JSON_NODE_HOLDS_OBJECT(row) || !maxgl_report_network(json_node_get_object(row), 0))
             return FALSE;
     }
     return TRUE;
@@ -66,14 +62,14 @@ void maxgl_report_tiles(GString *html, GPtrArray *results)
         JsonObject *result = g_ptr_array_index(results, r);
         const char *title = tile_title(result);
         for (guint i = 0; title && i < rows_of(result) && tiles < MOST_TILES; i++) {
-            JsonObject *row = row_of(result, i), *random = network_of(row, 1);
+            JsonObject *row = row_of(result, i), *random = maxgl_report_network(row, 1);
             if (tiles++ == 0)
                 g_string_append(html, "<div class=\"tiles\">\n");
             maxgl_html(html,
                        "<div class=\"tile\"><span class=\"what\">%s, %s</span><b>%.1f&#160;%%</b>"
                        "<span>%s</span>",
                        maxgl_json_string(row, "label", "?"), maxgl_json_string(row, "split", "?"),
-                       100 * maxgl_json_number(network_of(row, 0), "accuracy"), title);
+                       100 * maxgl_json_number(maxgl_report_network(row, 0), "accuracy"), title);
             if (random)
                 maxgl_html(html, "<span>random init %.1f&#160;%%</span>",
                            100 * maxgl_json_number(random, "accuracy"));
@@ -103,11 +99,11 @@ static void append_linear_row(GString *html, JsonObject *row)
         html,
         "<tr><td>%s</td><td>%s</td><td class=\"r\">%.0f</td><td class=\"r\">%.0f</td><td class=\"bars\">",
         maxgl_json_string(row, "label", "?"), maxgl_json_string(row, "split", "?"),
-        maxgl_json_number(network_of(row, 0), "videos"), maxgl_json_number(row, "classes"));
-    for (guint n = 0; n < NETWORKS; n++)
-        if (network_of(row, n))
-            maxgl_report_bar(html, networks[n], network_titles[n],
-                             maxgl_json_number(network_of(row, n), "accuracy"), chance);
+        maxgl_json_number(maxgl_report_network(row, 0), "videos"), maxgl_json_number(row, "classes"));
+    for (guint n = 0; n < MAXGL_COMPARISONS; n++)
+        if (maxgl_report_network(row, n))
+            maxgl_report_bar(html, maxgl_comparison_name(n), maxgl_comparison_title(n),
+                             maxgl_json_number(maxgl_report_network(row, n), "accuracy"), chance);
     g_string_append(html, "</td></tr>\n");
 }
 
@@ -184,8 +180,8 @@ static void append_retrieval(GString *html, JsonObject *result)
     g_string_append(html, "</tr></thead><tbody>\n");
     for (guint i = 0; i < rows_of(result); i++) {
         JsonObject *row = row_of(result, i);
-        for (guint n = 0; n < NETWORKS; n++) {
-            JsonObject *network = network_of(row, n);
+        for (guint n = 0; n < MAXGL_COMPARISONS; n++) {
+            JsonObject *network = maxgl_report_network(row, n);
             if (!network)
                 continue;
             if (n == 0)
@@ -194,7 +190,8 @@ static void append_retrieval(GString *html, JsonObject *result)
                            maxgl_json_number(row, "queries"));
             else
                 g_string_append(html, "<tr class=\"more\"><td></td><td></td><td></td>");
-            append_recalls(html, networks[n], network_titles[n], maxgl_json_object(network, "recall"));
+            append_recalls(html, maxgl_comparison_name(n), maxgl_comparison_title(n),
+                           maxgl_json_object(network, "recall"));
         }
         g_string_append(html, "<tr class=\"more\"><td></td><td></td><td></td>");
         append_recalls(html, "chance", "chance", maxgl_json_object(row, "chance"));

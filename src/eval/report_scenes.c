@@ -5,13 +5,12 @@
 
 static void append_networks(GString *html, JsonObject *row)
 {
-    static const char *const names[] = {"trained", "random", "still"};
-    static const char *const titles[] = {"trained", "random init", "still frames"};
     const double chance = maxgl_json_number(row, "chance");
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-        JsonObject *network = maxgl_json_object(maxgl_json_object(row, "networks"), names[i]);
+    for (MaxglComparison i = 0; i < MAXGL_COMPARISONS; i++) {
+        JsonObject *network = maxgl_report_network(row, i);
         if (network)
-            maxgl_report_bar(html, names[i], titles[i], maxgl_json_number(network, "accuracy"), chance);
+            maxgl_report_bar(html, maxgl_comparison_name(i), maxgl_comparison_title(i),
+                             maxgl_json_number(network, "accuracy"), chance);
     }
 }
 
@@ -46,7 +45,7 @@ void maxgl_report_scenes(GString *html, JsonObject *result)
     if (json_array_get_length(rows) == 0)
         return;
     JsonObject *row = json_array_get_object_element(rows, 0);
-    JsonObject *trained = maxgl_json_object(maxgl_json_object(row, "networks"), "trained");
+    JsonObject *trained = maxgl_report_network(row, MAXGL_COMPARISON_TRAINED);
     maxgl_html(html,
                "<h3>Dynamic scenes</h3><p class=\"note\">Each video by a linear SVM (C = %g) trained on all "
                "others; frozen features, the mean over %.0f clips a video; %.0f videos of %.0f classes "

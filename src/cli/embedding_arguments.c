@@ -1,0 +1,17 @@
+#include "cli/embedding_arguments.h"
+
+#include "cli/command.h"
+#include "eval/features.h"
+
+gboolean maxgl_embedding_arguments_check(const MaxglEmbeddingArguments *a, int least_clips, GError **error)
+{
+    if (a->clips < least_clips || a->clips > MAXGL_FEATURES_MAX_CLIPS)
+        return maxgl_command_usage(error, "--clips=%d is out of range; allowed: 1 … %d%s", a->clips,
+                                   MAXGL_FEATURES_MAX_CLIPS, least_clips == 0 ? ", 0 = all" : "");
+    if (a->batch < 0 || a->batch > 4096)
+        return maxgl_command_usage(error, "--batch=%d is out of range; allowed: 1 … 4096, 0 = automatic",
+                                   a->batch);
+    if (a->workers < 0 || a->workers > 1024)
+        return maxgl_command_usage(error, "--workers=%d is out of range; allowed: 0 … 1024", a->workers);
+    return TRUE;
+}

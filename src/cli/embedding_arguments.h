@@ -1,0 +1,29 @@
+/* Options of the commands that embed videos: embed and all of eval. */
+#ifndef MAXGL_CLI_EMBEDDING_ARGUMENTS_H
+#define MAXGL_CLI_EMBEDDING_ARGUMENTS_H
+
+#include <glib.h>
+
+/** What the command line says of how clips go through a network. */
+typedef struct {
+    int clips; /**< of a video; each command has an entry of its own for them */
+    int batch, workers;
+    gboolean exact;
+} MaxglEmbeddingArguments;
+
+/* clang-format off */
+/** The GOptionEntries of @a but for clips. */
+#define MAXGL_EMBEDDING_ENTRIES(a)                                                                           \
+    {"batch", 'b', 0, G_OPTION_ARG_INT, &(a).batch, "Clips computed at once (default: about 16)", "N"},      \
+    {"exact", 0, 0, G_OPTION_ARG_NONE, &(a).exact,                                                           \
+     "No algorithm whose rounding errors exceed direct summation's (slower)", NULL},                         \
+    {"workers", 'j', 0, G_OPTION_ARG_INT, &(a).workers,                                                      \
+     "Decoding threads (default: as many as cores, at most 8)", "N"}
+/* clang-format on */
+
+/** FALSE and MAXGL_ERROR_USAGE if a number is out of range. @least_clips: 1, or 0 where that means all clips
+ * that cover a video. */
+gboolean maxgl_embedding_arguments_check(const MaxglEmbeddingArguments *arguments, int least_clips,
+                                         GError **error);
+
+#endif
