@@ -82,11 +82,6 @@ static gboolean next_batch(Data *d, MaxglLoader *loader, gboolean decode_only, g
     return TRUE;
 }
 
-static double since(gint64 start)
-{
-    return (double)(g_get_monotonic_time() - start) * 1e-6;
-}
-
 static gboolean measure(Data *d, MaxglLoader *loader, const char *name, gboolean decode_only, GError **error)
 {
     MaxglLoaderStats before, after;
@@ -102,11 +97,11 @@ static gboolean measure(Data *d, MaxglLoader *loader, const char *name, gboolean
         if (!next_batch(d, loader, decode_only, &row.clips, &epoch, error))
             return FALSE;
         maxgl_progress_set(d->progress, d->rows->len, "%s, %.1f clips/s", name,
-                           (double)row.clips / since(start));
-    } while (since(start) < d->options->seconds);
+                           (double)row.clips / maxgl_seconds_since(start));
+    } while (maxgl_seconds_since(start) < d->options->seconds);
     if (!maxgl_context_finish(d->context, error))
         return FALSE;
-    row.seconds = since(start);
+    row.seconds = maxgl_seconds_since(start);
     maxgl_loader_get_stats(loader, &after);
     row.waiting = (after.wait_seconds - before.wait_seconds) / row.seconds;
     g_array_append_val(d->rows, row);
@@ -129,7 +124,7 @@ static gboolean measure_cached(Data *d, GError **error)
     const gint64 start = g_get_monotonic_time();
     if (!loader)
         return FALSE;
-    while (epoch == 0 && since(start) < EPOCH_LIMIT * d->options->seconds)
+    while (epoch == 0 && maxgl_seconds_since(start) < EPOCH_LIMIT * d->options->seconds)
         if (!next_batch(d, loader, TRUE, &clips, &epoch, error))
             return FALSE;
     maxgl_loader_get_stats(loader, &stats);

@@ -5,8 +5,6 @@
 #include "learn/feed.h"
 #include "learn/trainer.h"
 
-#include <maxgl/error.h>
-
 #define EPOCH_LIMIT 4 /* times the wanted time of a measurement */
 
 typedef struct {
@@ -37,11 +35,6 @@ static void training_clear(Training *t)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Training, training_clear)
 
-static double since(gint64 start)
-{
-    return (double)(g_get_monotonic_time() - start) * 1e-6;
-}
-
 static gboolean open_loader(Training *t, GError **error)
 {
     MaxglLoaderOptions options;
@@ -56,12 +49,6 @@ static gboolean open_all(Training *t, MaxglRecipe *recipe, GError **error)
     t->dataset = maxgl_feed_open(recipe, error);
     if (!t->dataset)
         return FALSE;
-    if (maxgl_dataset_size(t->dataset) < (gsize)recipe->train.batch) {
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
-                    "train.batch: %d is more than the %" G_GSIZE_FORMAT " videos of %s: make it smaller",
-                    recipe->train.batch, maxgl_dataset_size(t->dataset), recipe->data.path);
-        return FALSE;
-    }
     return maxgl_feed_classes(recipe, t->task, t->dataset, &t->classes, error) &&
            maxgl_trainer_fit(t->context, recipe, t->task, t->classes, t->context->info->global_memory,
                              error) &&
@@ -99,11 +86,11 @@ static gboolean measure(Training *t, const char *name, gboolean feed, GError **e
             return FALSE;
         row.clips += t->batch->n_clips;
         maxgl_progress_set(t->progress, t->rows->len, "%s, %.1f clips/s", name,
-                           (double)row.clips / since(start));
-    } while (since(start) < t->seconds);
+                           (double)row.clips / maxgl_seconds_since(start));
+    } while (maxgl_seconds_since(start) < t->seconds);
     if (!maxgl_context_finish(t->context, error))
         return FALSE;
-    row.seconds = since(start);
+    row.seconds = maxgl_seconds_since(start);
     maxgl_loader_get_stats(t->loader, &after);
     row.waiting = (after.wait_seconds - before.wait_seconds) / row.seconds;
     g_array_append_val(t->rows, row);
@@ -124,7 +111,7 @@ static gboolean measure_training(Training *t, GError **error)
     if (!open_loader(t, error) || !next_batch(t, error) || !measure(t, "train, first epoch", TRUE, error))
         return FALSE;
     const gint64 start = g_get_monotonic_time();
-    while (t->batch->epoch == 0 && since(start) < EPOCH_LIMIT * t->seconds)
+    while (t->batch->epoch == 0 && maxgl_seconds_since(start) < EPOCH_LIMIT * t->seconds)
         if (!next_batch(t, error) || !maxgl_interrupt_check(error))
             return FALSE;
     if (t->batch->epoch == 0) {

@@ -14,6 +14,11 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+double maxgl_seconds_since(gint64 start)
+{
+    return (double)(g_get_monotonic_time() - start) * 1e-6;
+}
+
 MaxglTimes maxgl_times_of(const double *seconds, int n)
 {
     g_autofree double *sorted = g_memdup2(seconds, sizeof(double) * (gsize)n);

@@ -4,6 +4,9 @@
 
 #include "compute/sequence.h"
 
+/** Seconds since @start of g_get_monotonic_time(). */
+double maxgl_seconds_since(gint64 start);
+
 /** Summary of @n runs, seconds. */
 typedef struct {
     int n;

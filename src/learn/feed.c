@@ -1,8 +1,10 @@
 #include "learn/feed.h"
 
+#include <maxgl/error.h>
 #include <string.h>
 
-MaxglDataset *maxgl_feed_open(const MaxglRecipe *recipe, GError **error)
+/* The videos of the split. */
+static MaxglDataset *open_split(const MaxglRecipe *recipe, GError **error)
 {
     const char *split = recipe->data.split;
     g_autoptr(MaxglDataset) all = maxgl_dataset_open(recipe->data.path, error);
@@ -16,6 +18,17 @@ MaxglDataset *maxgl_feed_open(const MaxglRecipe *recipe, GError **error)
     if (!chosen)
         g_prefix_error(error, "data.split: ");
     return chosen;
+}
+
+MaxglDataset *maxgl_feed_open(const MaxglRecipe *recipe, GError **error)
+{
+    g_autoptr(MaxglDataset) dataset = open_split(recipe, error);
+    if (!dataset || maxgl_dataset_size(dataset) >= (gsize)recipe->train.batch)
+        return g_steal_pointer(&dataset);
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+                "train.batch: %d is more than the %" G_GSIZE_FORMAT " videos of %s: make it smaller",
+                recipe->train.batch, maxgl_dataset_size(dataset), recipe->data.path);
+    return NULL;
 }
 
 /* NULL: the data set's label. */

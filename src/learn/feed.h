@@ -6,7 +6,7 @@
 #include "media/loader.h"
 
 /** The videos of data.path that belong to data.split. The errors of maxgl_dataset_open(); MAXGL_ERROR_USAGE
- * where a split is wished for that is not there. */
+ * where a split is wished for that is not there, or where there are fewer videos than train.batch. */
 MaxglDataset *maxgl_feed_open(const MaxglRecipe *recipe, GError **error);
 
 /** What @task has to tell apart in @dataset: *@classes is NULL for a task without labels. The errors of

@@ -67,11 +67,6 @@ static gboolean plan_length(Session *s, GError **error)
 {
     const gsize videos = maxgl_dataset_size(s->dataset), batch = (gsize)s->recipe->train.batch;
     s->steps_per_epoch = (gint64)(videos / batch);
-    if (s->steps_per_epoch < 1)
-        return refuse(error,
-                      "train.batch: %" G_GSIZE_FORMAT " is more than the %" G_GSIZE_FORMAT
-                      " videos of %s: make it smaller",
-                      batch, videos, s->recipe->data.path);
     s->steps =
         s->recipe->train.steps > 0 ? s->recipe->train.steps : s->recipe->train.epochs * s->steps_per_epoch;
     s->position.videos = (gint64)videos;
