@@ -16,6 +16,7 @@ typedef enum {
     MAXGL_RANDOM_SYNTHETIC = 5,  /**< procedural videos */
     MAXGL_RANDOM_EVALUATION = 6, /**< probes and their splits */
     MAXGL_RANDOM_TEST = 7,
+    MAXGL_RANDOM_MIX = 8, /**< what is laid over a clip */
 } MaxglRandomPurpose;
 
 /** One stream of numbers. Plain value: copy it freely, no clean-up. */

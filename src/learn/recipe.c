@@ -94,6 +94,16 @@ static const MaxglOption options[] = {
     {"augment.grey", MAXGL_OPTION_FLOAT, AT(augment.grey), "0.2", 0, 1,
      .doc = "probability of losing all colour", .source = SIMCLR},
 
+    {"augment.mix", MAXGL_OPTION_FLOAT, AT(augment.mix), "0.0", 0, 1,
+     .doc =
+         "probability that a still picture of another video is laid over all frames of a clip, so that the "
+         "background says less about the video",
+     .source = "Wang et al., \"Background Erasing\", CVPR 2021, where it is of the same video"},
+    {"augment.mix_min", MAXGL_OPTION_FLOAT, AT(augment.mix_min), "0.3", 0, 1,
+     .doc = "smallest weight of that picture; the clip has the rest", .source = OURS},
+    {"augment.mix_max", MAXGL_OPTION_FLOAT, AT(augment.mix_max), "0.7", 0, 1, .doc = "largest weight",
+     .source = OURS},
+
     {"objective.estimator", MAXGL_OPTION_ENUM, AT(objective.estimator), "jsd", .choices = estimator_names,
      .doc = "bound on mutual information that is maximised", .source = DIM},
     {"objective.discriminator", MAXGL_OPTION_ENUM, AT(objective.discriminator), "concat",
@@ -273,6 +283,9 @@ static gboolean validate_ranges(const MaxglRecipe *r, GError **error)
     if (r->augment.ratio_min > r->augment.ratio_max)
         return refuse(error, "augment.ratio_min: %g is above augment.ratio_max = %g", r->augment.ratio_min,
                       r->augment.ratio_max);
+    if (r->augment.mix_min > r->augment.mix_max)
+        return refuse(error, "augment.mix_min: %g is above augment.mix_max = %g", r->augment.mix_min,
+                      r->augment.mix_max);
     if ((width == 0) != (height == 0))
         return refuse(error, "clip.resize_width, clip.resize_height: give both, or neither");
     if (width != 0 && (width < r->clip.size || height < r->clip.size))

@@ -1,6 +1,7 @@
 #include "learn/trainer.h"
 
 #include "net/network_memory.h"
+#include "ops/clip_mix.h"
 #include "ops/clip_prepare.h"
 
 #include <math.h>
@@ -17,6 +18,9 @@ struct MaxglTrainer {
     MaxglNetwork *network;
     gpointer loss;
     MaxglClipPreparer *preparer;
+    cl_mem mix_table, mix_workspace; /* background mixing; NULL without */
+    MaxglSequence *mix;
+    MaxglClipMix *mixes; /* of the batch that comes */
     MaxglOptimizer optimizer;
     MaxglOptimizerBuffers buffers;
     cl_mem norm_workspace;
@@ -79,6 +83,27 @@ static gboolean make_preparer(MaxglTrainer *t, GError **error)
     memcpy(options.std, info->preprocessing.std, sizeof options.std);
     t->preparer = maxgl_clip_preparer_new(t->context, &options, error);
     return t->preparer != NULL;
+}
+
+/* Bytes of device memory that background mixing takes. */
+static guint64 mixing_bytes(const MaxglRecipe *recipe, const MaxglShape *input)
+{
+    return recipe->augment.mix > 0 ? maxgl_clip_mix_table_bytes(input->n) + maxgl_clip_mix_workspace(input)
+                                   : 0;
+}
+
+static gboolean make_mixing(MaxglTrainer *t, GError **error)
+{
+    const MaxglTensor *input = maxgl_network_input(t->network);
+    const MaxglShape *shape = &input->shape;
+    const char *what = "background mixing";
+    if (t->recipe->augment.mix == 0)
+        return TRUE;
+    t->mixes = g_new0(MaxglClipMix, shape->n);
+    t->mix = maxgl_sequence_new(t->context);
+    return (t->mix_table = maxgl_buffer_new(t->context, maxgl_clip_mix_table_bytes(shape->n), what, error)) &&
+           (t->mix_workspace = maxgl_buffer_new(t->context, maxgl_clip_mix_workspace(shape), what, error)) &&
+           maxgl_clip_mix(t->mix, shape, input->buffer, t->mix_table, t->mix_workspace, error);
 }
 
 static cl_mem zeroed(MaxglContext *context, gsize bytes, const char *what, GError **error)
@@ -176,7 +201,8 @@ guint64 maxgl_trainer_predict_bytes(MaxglContext *context, const MaxglRecipe *re
     const guint64 learnt = maxgl_parameters_learnt_floats(parameters),
                   statistics = maxgl_parameters_statistics_floats(parameters),
                   copies = 2 + (guint64)maxgl_optimizer_states(&optimizer);
-    return maxgl_network_bytes(network) + loss + (learnt * copies + statistics) * sizeof(float);
+    return maxgl_network_bytes(network) + loss + mixing_bytes(recipe, &maxgl_network_input(network)->shape) +
+           (learnt * copies + statistics) * sizeof(float);
 }
 
 /* The same, and G_MAXUINT64 where one piece would exceed the largest allocation; 0 on other errors. */
@@ -240,7 +266,7 @@ MaxglTrainer *maxgl_trainer_new(MaxglContext *context, const MaxglRecipe *recipe
     t->classes = classes;
     t->resnet = make_resnet(recipe, classes, error);
     if (!t->resnet || !make_parameters(t, error) || !make_network(t, error) || !make_preparer(t, error) ||
-        !make_update(t, error))
+        !make_mixing(t, error) || !make_update(t, error))
         return NULL;
     t->state = (MaxglTrainingState){.resnet = t->resnet,
                                     .parameters = t->parameters,
@@ -254,6 +280,10 @@ void maxgl_trainer_free(MaxglTrainer *t)
     if (!t)
         return;
     maxgl_clip_preparer_free(t->preparer);
+    maxgl_sequence_free(t->mix);
+    maxgl_buffer_free(t->context, t->mix_table);
+    maxgl_buffer_free(t->context, t->mix_workspace);
+    g_free(t->mixes);
     maxgl_sequence_free(t->update);
     maxgl_buffer_free(t->context, t->buffers.state[0]);
     maxgl_buffer_free(t->context, t->buffers.state[1]);
@@ -278,26 +308,54 @@ const MaxglTrainingState *maxgl_trainer_state(const MaxglTrainer *t)
     return &t->state;
 }
 
-/* First clips of all videos, then second clips of all, … */
+/* Sample of the network's batch that clip @clip of video @video is: first clips of all videos, then second
+ * clips of all, … */
+static int sample_of(const MaxglBatch *batch, int video, int clip)
+{
+    return clip * (int)batch->videos + video;
+}
+
 static gboolean prepare_clips(MaxglTrainer *t, const MaxglBatch *batch, GError **error)
 {
-    const gsize per_video = (gsize)t->task->clips_per_video;
     const MaxglTensor *input = maxgl_network_input(t->network);
+    const int per_video = t->task->clips_per_video;
     g_return_val_if_fail(batch->n_clips == (gsize)input->shape.n, FALSE);
-    for (gsize v = 0; v < batch->videos; v++)
-        for (gsize c = 0; c < per_video; c++) {
+    for (int v = 0; v < (int)batch->videos; v++)
+        for (int c = 0; c < per_video; c++) {
             const MaxglClip *clip = &batch->clips[v * per_video + c];
             if (!maxgl_clip_preparer_run(t->preparer, &clip->layout, &clip->view, clip->frames, input,
-                                         (int)(c * batch->videos + v), error))
+                                         sample_of(batch, v, c), error))
                 return FALSE;
         }
     return TRUE;
 }
 
+static gboolean mix_backgrounds(MaxglTrainer *t, const MaxglBatch *batch, GError **error)
+{
+    const MaxglShape *shape = &maxgl_network_input(t->network)->shape;
+    const int videos = (int)batch->videos, per_video = t->task->clips_per_video;
+    if (!t->mix)
+        return TRUE;
+    for (int v = 0; v < videos; v++)
+        for (int c = 0; c < per_video; c++) {
+            const int sample = sample_of(batch, v, c);
+            MaxglStill still;
+            MaxglRandom random;
+            maxgl_random_init(&random, (guint64)t->recipe->train.seed, MAXGL_RANDOM_MIX, batch->epoch,
+                              (guint64)batch->step * batch->n_clips + (guint64)sample);
+            maxgl_still_random(&t->recipe->augment, v, videos, per_video, shape->t, &random, &still);
+            t->mixes[sample] =
+                (MaxglClipMix){sample_of(batch, still.video, still.clip), still.frame, still.weight, 0};
+        }
+    return maxgl_clip_mix_set(t->context, shape, t->mix_table, t->mixes, error) &&
+           maxgl_sequence_run(t->mix, error);
+}
+
 gboolean maxgl_trainer_step(MaxglTrainer *t, const MaxglBatch *batch, guint32 step, double learning_rate,
                             GError **error)
 {
-    return prepare_clips(t, batch, error) && (!t->task->take || t->task->take(t->loss, batch, error)) &&
+    return prepare_clips(t, batch, error) && mix_backgrounds(t, batch, error) &&
+           (!t->task->take || t->task->take(t->loss, batch, error)) &&
            maxgl_network_set_step(t->network, step, error) &&
            maxgl_optimizer_set_step(t->context, &t->optimizer, t->buffers.step, step, learning_rate, error) &&
            maxgl_sequence_run(maxgl_network_forward(t->network), error) &&

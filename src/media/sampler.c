@@ -47,6 +47,8 @@ void maxgl_augmentation_init(MaxglAugmentation *augmentation)
         .saturation = 0.4,
         .hue = 0.1,
         .grey = 0.2,
+        .mix_min = 0.3,
+        .mix_max = 0.7,
     };
 }
 
@@ -105,4 +107,16 @@ void maxgl_view_random(const MaxglAugmentation *augmentation, int width, int hei
         view->hue = maxgl_random_range(random, (float)-augmentation->hue, (float)augmentation->hue);
     }
     view->grey = maxgl_random_uniform(random) < augmentation->grey;
+}
+
+void maxgl_still_random(const MaxglAugmentation *augmentation, int video, int videos, int clips_per_video,
+                        int frames, MaxglRandom *random, MaxglStill *still)
+{
+    *still = (MaxglStill){0};
+    if (maxgl_random_uniform(random) >= augmentation->mix)
+        return;
+    still->video = (video + 1 + (int)maxgl_random_below(random, (guint32)videos - 1)) % videos;
+    still->clip = (int)maxgl_random_below(random, (guint32)clips_per_video);
+    still->frame = (int)maxgl_random_below(random, (guint32)frames);
+    still->weight = maxgl_random_range(random, (float)augmentation->mix_min, (float)augmentation->mix_max);
 }

@@ -50,14 +50,27 @@ typedef struct {
     double brightness, contrast, saturation; /**< factors from [max(0, 1 − x), 1 + x] */
     double hue;                              /**< shift from [−hue, hue], at most 0.5 */
     double grey;                             /**< probability */
+    double mix;              /**< probability that a still of another video is laid over a clip */
+    double mix_min, mix_max; /**< its weight, within [0, 1] */
 } MaxglAugmentation;
 
-/** Scale 0.2–1, ratio 3/4–4/3, flip 0.5, jitter 0.8 of (0.4, 0.4, 0.4, 0.1), grey 0.2. */
+/** Scale 0.2–1, ratio 3/4–4/3, flip 0.5, jitter 0.8 of (0.4, 0.4, 0.4, 0.1), grey 0.2, no mixing. */
 void maxgl_augmentation_init(MaxglAugmentation *augmentation);
 
 /** Draws a view of a width×height picture. The box is drawn as torchvision's RandomResizedCrop.get_params
  * does it: ten tries, then the largest centred box of an allowed ratio. */
 void maxgl_view_random(const MaxglAugmentation *augmentation, int width, int height, MaxglRandom *random,
                        MaxglClipView *view);
+
+/** What is laid over a clip. */
+typedef struct {
+    int video, clip, frame; /**< a picture of another video of the batch */
+    float weight;           /**< 0: nothing */
+} MaxglStill;
+
+/** Draws what is laid over a clip of video @video of a batch of @videos (at least 2) videos with
+ * @clips_per_video clips of @frames frames: each picture of each other video is as likely. */
+void maxgl_still_random(const MaxglAugmentation *augmentation, int video, int videos, int clips_per_video,
+                        int frames, MaxglRandom *random, MaxglStill *still);
 
 #endif

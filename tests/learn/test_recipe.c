@@ -101,6 +101,7 @@ static void test_what_only_several_options_can_be_wrong_about(void **state)
     assert_problem(SETS("network.name=r3d-vcop@0.25"), "network.width");
     assert_problem(SETS("augment.scale_min=0.9", "augment.scale_max=0.5"), "augment.scale_min");
     assert_problem(SETS("augment.ratio_min=2", "augment.ratio_max=1"), "augment.ratio_min");
+    assert_problem(SETS("augment.mix_min=0.8"), "augment.mix_min");
     assert_problem(SETS("clip.resize_width=171"), "give both");
     assert_problem(SETS("clip.resize_width=100", "clip.resize_height=128"), "smaller than clip.size = 112");
     assert_problem(SETS("data.path="), "data.path");

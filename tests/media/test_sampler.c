@@ -113,6 +113,35 @@ static void fallback_view(void **state)
     assert_true(view.width == 90.0f && view.height == 120.0f && view.x == 0.0f && view.y == 390.0f);
 }
 
+/* Every picture of the other videos comes up, none of the clip's own video, and as often as it should. */
+static void stills(void **state)
+{
+    enum { VIDEOS = 4, CLIPS = 2, FRAMES = 3, DRAWS = 4000 };
+    MaxglAugmentation augmentation;
+    maxgl_augmentation_init(&augmentation);
+    augmentation.mix = 0.75;
+    augmentation.mix_min = 0.2;
+    augmentation.mix_max = 0.4;
+    int drawn = 0, seen[VIDEOS][CLIPS][FRAMES] = {{{0}}};
+    MaxglRandom random;
+    maxgl_random_init(&random, 1, MAXGL_RANDOM_MIX, 0, 0);
+    for (int i = 0; i < DRAWS; i++) {
+        MaxglStill still;
+        maxgl_still_random(&augmentation, 2, VIDEOS, CLIPS, FRAMES, &random, &still);
+        if (still.weight == 0.0f)
+            continue;
+        drawn++;
+        assert_true(still.weight >= 0.2f && still.weight < 0.4f);
+        assert_true(still.video >= 0 && still.video < VIDEOS && still.clip >= 0 && still.clip < CLIPS &&
+                    still.frame >= 0 && still.frame < FRAMES);
+        seen[still.video][still.clip][still.frame]++;
+    }
+    assert_in_range(drawn, 2850, 3150);
+    for (int v = 0; v < VIDEOS; v++)
+        for (int i = 0; i < CLIPS * FRAMES; i++)
+            assert_in_range(seen[v][i / FRAMES][i % FRAMES], v == 2 ? 0 : 120, v == 2 ? 0 : 220);
+}
+
 static void no_augmentation(void **state)
 {
     MaxglAugmentation none = {.scale_min = 1.0, .scale_max = 1.0, .ratio_min = 1.0, .ratio_max = 1.0};
@@ -152,7 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans),        cmocka_unit_test(random_starts),   cmocka_unit_test(even_starts),
         cmocka_unit_test(short_videos), cmocka_unit_test(random_views),    cmocka_unit_test(fallback_view),
-        cmocka_unit_test(center_views), cmocka_unit_test(no_augmentation),
+        cmocka_unit_test(center_views), cmocka_unit_test(no_augmentation), cmocka_unit_test(stills),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
