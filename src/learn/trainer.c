@@ -1,5 +1,6 @@
 #include "learn/trainer.h"
 
+#include "learn/updater.h"
 #include "net/network_memory.h"
 #include "ops/clip_mix.h"
 #include "ops/clip_prepare.h"
@@ -21,10 +22,7 @@ struct MaxglTrainer {
     cl_mem mix_table, mix_workspace; /* background mixing; NULL without */
     MaxglSequence *mix;
     MaxglClipMix *mixes; /* of the batch that comes */
-    MaxglOptimizer optimizer;
-    MaxglOptimizerBuffers buffers;
-    cl_mem norm_workspace;
-    MaxglSequence *update;
+    MaxglUpdater *updater;
     MaxglTrainingState state;
 };
 
@@ -106,86 +104,20 @@ static gboolean make_mixing(MaxglTrainer *t, GError **error)
            maxgl_clip_mix(t->mix, shape, input->buffer, t->mix_table, t->mix_workspace, error);
 }
 
-static cl_mem zeroed(MaxglContext *context, gsize bytes, const char *what, GError **error)
+static gboolean make_updater(MaxglTrainer *t, GError **error)
 {
-    cl_mem buffer = maxgl_buffer_new(context, bytes, what, error);
-    if (!buffer || maxgl_buffer_zero(context, buffer, 0, bytes, error))
-        return buffer;
-    maxgl_buffer_free(context, buffer);
-    return NULL;
-}
-
-static gboolean make_optimizer_buffers(MaxglTrainer *t, GError **error)
-{
-    const gsize floats = maxgl_parameters_learnt_floats(t->parameters);
-    MaxglOptimizerBuffers *b = &t->buffers;
-    b->parameters = maxgl_parameters_values(t->parameters);
-    b->gradients = maxgl_parameters_gradients(t->parameters);
-    for (int i = 0; i < maxgl_optimizer_states(&t->optimizer); i++)
-        if (!(b->state[i] = zeroed(t->context, floats * sizeof(float), "the optimiser's state", error)))
-            return FALSE;
-    if (!(b->step = zeroed(t->context, sizeof(MaxglOptimizerStep), "the optimiser's step", error)))
+    t->updater = maxgl_updater_new(t->recipe, t->resnet, t->parameters, error);
+    if (!t->updater)
         return FALSE;
-    if (t->recipe->train.clip_norm == 0)
-        return TRUE;
-    b->clip = zeroed(t->context, sizeof(MaxglGradientNorm), "the gradient's norm", error);
-    t->norm_workspace = b->clip ? maxgl_buffer_new(t->context, maxgl_gradient_norm_workspace(floats),
-                                                   "the gradient's norm", error)
-                                : NULL;
-    return t->norm_workspace != NULL;
-}
-
-static MaxglOptimizer optimizer_of(const MaxglRecipe *recipe)
-{
-    return (MaxglOptimizer){.kind = recipe->train.optimizer,
-                            .momentum = (float)recipe->train.momentum,
-                            .beta1 = 0.9,
-                            .beta2 = 0.999,
-                            .epsilon = 1e-8};
-}
-
-/* Where the learnt parameters of a group begin that belong to no frozen layer: in each group layers lie in
- * their order, heads behind them. @end if there are none. */
-static gsize first_learnt(const MaxglTrainer *t, MaxglParameterGroup group, gsize begin, gsize end)
-{
-    const int frozen = maxgl_recipe_frozen(t->recipe, t->resnet);
-    for (int i = 0; i < frozen; i++) {
-        MaxglLayerTensor tensors[MAXGL_LAYER_TENSORS];
-        const int n = maxgl_layer_tensors(t->resnet, i, tensors);
-        for (int j = 0; j < n; j++) {
-            g_autofree char *name = g_strdup_printf("%s.%s", t->resnet->layers[i].name, tensors[j].what);
-            const guint index = (guint)maxgl_parameters_find(t->parameters, name);
-            if (maxgl_parameters_get(t->parameters, index)->group == group)
-                begin = maxgl_parameters_end(t->parameters, index);
-        }
-    }
-    return MIN(begin, end);
-}
-
-static gboolean make_update(MaxglTrainer *t, GError **error)
-{
-    const gsize decayed = maxgl_parameters_decayed_floats(t->parameters);
-    const gsize learnt = maxgl_parameters_learnt_floats(t->parameters);
-    const gsize weights = first_learnt(t, MAXGL_PARAMETER_DECAYED, 0, decayed);
-    const gsize others = first_learnt(t, MAXGL_PARAMETER_UNDECAYED, decayed, learnt);
-    const double decay = t->recipe->train.weight_decay;
-    t->optimizer = optimizer_of(t->recipe);
-    t->update = maxgl_sequence_new(t->context);
-    return make_optimizer_buffers(t, error) &&
-           (!t->buffers.clip ||
-            maxgl_gradient_norm(t->update, t->buffers.gradients, learnt, (float)t->recipe->train.clip_norm,
-                                t->buffers.clip, t->norm_workspace, error)) &&
-           maxgl_optimizer_update(t->update, &t->optimizer, &t->buffers, weights, decayed - weights, decay,
-                                  error) &&
-           (learnt == others ||
-            maxgl_optimizer_update(t->update, &t->optimizer, &t->buffers, others, learnt - others, 0, error));
+    t->state = (MaxglTrainingState){.resnet = t->resnet, .parameters = t->parameters};
+    maxgl_updater_state(t->updater, &t->state);
+    return TRUE;
 }
 
 guint64 maxgl_trainer_predict_bytes(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,
                                     const MaxglClasses *classes, GError **error)
 {
     g_autofree const char **outputs = task->outputs(recipe);
-    const MaxglOptimizer optimizer = optimizer_of(recipe);
     g_autoptr(MaxglResnet) resnet = make_resnet(recipe, classes, error);
     if (!resnet)
         return 0;
@@ -199,10 +131,10 @@ guint64 maxgl_trainer_predict_bytes(MaxglContext *context, const MaxglRecipe *re
     task->declare(recipe, resnet, parameters);
     maxgl_parameters_place(parameters);
     const guint64 learnt = maxgl_parameters_learnt_floats(parameters),
-                  statistics = maxgl_parameters_statistics_floats(parameters),
-                  copies = 2 + (guint64)maxgl_optimizer_states(&optimizer);
+                  statistics = maxgl_parameters_statistics_floats(parameters);
     return maxgl_network_bytes(network) + loss + mixing_bytes(recipe, &maxgl_network_input(network)->shape) +
-           (learnt * copies + statistics) * sizeof(float);
+           (2 * learnt + statistics) * sizeof(float) +
+           maxgl_updater_predict_bytes(recipe, resnet, parameters);
 }
 
 /* The same, and G_MAXUINT64 where one piece would exceed the largest allocation; 0 on other errors. */
@@ -266,12 +198,8 @@ MaxglTrainer *maxgl_trainer_new(MaxglContext *context, const MaxglRecipe *recipe
     t->classes = classes;
     t->resnet = make_resnet(recipe, classes, error);
     if (!t->resnet || !make_parameters(t, error) || !make_network(t, error) || !make_preparer(t, error) ||
-        !make_mixing(t, error) || !make_update(t, error))
+        !make_mixing(t, error) || !make_updater(t, error))
         return NULL;
-    t->state = (MaxglTrainingState){.resnet = t->resnet,
-                                    .parameters = t->parameters,
-                                    .optimizer = &t->optimizer,
-                                    .states = {t->buffers.state[0], t->buffers.state[1]}};
     return g_steal_pointer(&t);
 }
 
@@ -284,12 +212,7 @@ void maxgl_trainer_free(MaxglTrainer *t)
     maxgl_buffer_free(t->context, t->mix_table);
     maxgl_buffer_free(t->context, t->mix_workspace);
     g_free(t->mixes);
-    maxgl_sequence_free(t->update);
-    maxgl_buffer_free(t->context, t->buffers.state[0]);
-    maxgl_buffer_free(t->context, t->buffers.state[1]);
-    maxgl_buffer_free(t->context, t->buffers.step);
-    maxgl_buffer_free(t->context, t->buffers.clip);
-    maxgl_buffer_free(t->context, t->norm_workspace);
+    maxgl_updater_free(t->updater);
     if (t->loss)
         t->task->free(t->loss);
     maxgl_network_free(t->network);
@@ -357,11 +280,10 @@ gboolean maxgl_trainer_step(MaxglTrainer *t, const MaxglBatch *batch, guint32 st
     return prepare_clips(t, batch, error) && mix_backgrounds(t, batch, error) &&
            (!t->task->take || t->task->take(t->loss, batch, error)) &&
            maxgl_network_set_step(t->network, step, error) &&
-           maxgl_optimizer_set_step(t->context, &t->optimizer, t->buffers.step, step, learning_rate, error) &&
            maxgl_sequence_run(maxgl_network_forward(t->network), error) &&
            maxgl_sequence_run(t->task->sequence(t->loss), error) &&
            maxgl_sequence_run(maxgl_network_backward(t->network), error) &&
-           maxgl_sequence_run(t->update, error);
+           maxgl_updater_run(t->updater, step, learning_rate, error);
 }
 
 gboolean maxgl_trainer_read(MaxglTrainer *t, double values[MAXGL_TASK_MAX_VALUES], GError **error)

@@ -1,0 +1,149 @@
+#include "learn/updater.h"
+
+#include <string.h>
+
+struct MaxglUpdater {
+    MaxglContext *context;
+    MaxglOptimizer optimizer;
+    MaxglOptimizerBuffers buffers;
+    cl_mem norm_workspace;
+    MaxglSequence *update;
+};
+
+/* The floats of the flat buffers that are learnt: [weights, decayed) and [others, learnt). */
+typedef struct {
+    gsize weights, decayed, others, learnt;
+} Ranges;
+
+static MaxglOptimizer optimizer_of(const MaxglRecipe *recipe)
+{
+    return (MaxglOptimizer){.kind = recipe->train.optimizer,
+                            .momentum = (float)recipe->train.momentum,
+                            .beta1 = 0.9,
+                            .beta2 = 0.999,
+                            .epsilon = 1e-8};
+}
+
+/* Where the learnt parameters of a group begin that belong to no frozen layer: in each group layers lie in
+ * their order, heads behind them. @end if there are none. */
+static gsize first_learnt(const MaxglRecipe *recipe, const MaxglResnet *resnet,
+                          const MaxglParameters *parameters, MaxglParameterGroup group, gsize begin,
+                          gsize end)
+{
+    const int frozen = maxgl_recipe_frozen(recipe, resnet);
+    for (int i = 0; i < frozen; i++) {
+        MaxglLayerTensor tensors[MAXGL_LAYER_TENSORS];
+        const int n = maxgl_layer_tensors(resnet, i, tensors);
+        for (int j = 0; j < n; j++) {
+            g_autofree char *name = g_strdup_printf("%s.%s", resnet->layers[i].name, tensors[j].what);
+            const guint index = (guint)maxgl_parameters_find(parameters, name);
+            if (maxgl_parameters_get(parameters, index)->group == group)
+                begin = maxgl_parameters_end(parameters, index);
+        }
+    }
+    return MIN(begin, end);
+}
+
+static Ranges ranges_of(const MaxglRecipe *recipe, const MaxglResnet *resnet,
+                        const MaxglParameters *parameters)
+{
+    const gsize decayed = maxgl_parameters_decayed_floats(parameters),
+                learnt = maxgl_parameters_learnt_floats(parameters);
+    return (Ranges){first_learnt(recipe, resnet, parameters, MAXGL_PARAMETER_DECAYED, 0, decayed), decayed,
+                    first_learnt(recipe, resnet, parameters, MAXGL_PARAMETER_UNDECAYED, decayed, learnt),
+                    learnt};
+}
+
+guint64 maxgl_updater_predict_bytes(const MaxglRecipe *recipe, const MaxglResnet *resnet,
+                                    const MaxglParameters *parameters)
+{
+    const MaxglOptimizer optimizer = optimizer_of(recipe);
+    const guint64 learnt = maxgl_parameters_learnt_floats(parameters);
+    guint64 bytes =
+        learnt * (guint64)maxgl_optimizer_states(&optimizer) * sizeof(float) + sizeof(MaxglOptimizerStep);
+    if (recipe->train.clip_norm > 0)
+        bytes += sizeof(MaxglGradientNorm) + maxgl_gradient_norm_workspace(learnt);
+    return bytes;
+}
+
+static cl_mem zeroed(MaxglContext *context, gsize bytes, const char *what, GError **error)
+{
+    cl_mem buffer = maxgl_buffer_new(context, bytes, what, error);
+    if (!buffer || maxgl_buffer_zero(context, buffer, 0, bytes, error))
+        return buffer;
+    maxgl_buffer_free(context, buffer);
+    return NULL;
+}
+
+static gboolean make_buffers(MaxglUpdater *u, const MaxglParameters *parameters, GError **error)
+{
+    const gsize floats = maxgl_parameters_learnt_floats(parameters);
+    MaxglOptimizerBuffers *b = &u->buffers;
+    b->parameters = maxgl_parameters_values(parameters);
+    b->gradients = maxgl_parameters_gradients(parameters);
+    for (int i = 0; i < maxgl_optimizer_states(&u->optimizer); i++)
+        if (!(b->state[i] = zeroed(u->context, floats * sizeof(float), "the optimiser's state", error)))
+            return FALSE;
+    b->step = zeroed(u->context, sizeof(MaxglOptimizerStep), "the optimiser's step", error);
+    return b->step != NULL;
+}
+
+static gboolean append_clipping(MaxglUpdater *u, gsize floats, double max_norm, GError **error)
+{
+    const char *what = "the gradient's norm";
+    if (max_norm == 0)
+        return TRUE;
+    return (u->buffers.clip = zeroed(u->context, sizeof(MaxglGradientNorm), what, error)) &&
+           (u->norm_workspace =
+                maxgl_buffer_new(u->context, maxgl_gradient_norm_workspace(floats), what, error)) &&
+           maxgl_gradient_norm(u->update, u->buffers.gradients, floats, (float)max_norm, u->buffers.clip,
+                               u->norm_workspace, error);
+}
+
+static gboolean append_update(MaxglUpdater *u, const Ranges *r, double weight_decay, GError **error)
+{
+    return maxgl_optimizer_update(u->update, &u->optimizer, &u->buffers, r->weights, r->decayed - r->weights,
+                                  weight_decay, error) &&
+           maxgl_optimizer_update(u->update, &u->optimizer, &u->buffers, r->others, r->learnt - r->others, 0,
+                                  error);
+}
+
+MaxglUpdater *maxgl_updater_new(const MaxglRecipe *recipe, const MaxglResnet *resnet,
+                                MaxglParameters *parameters, GError **error)
+{
+    g_autoptr(MaxglUpdater) u = g_new0(MaxglUpdater, 1);
+    const Ranges ranges = ranges_of(recipe, resnet, parameters);
+    u->context = maxgl_parameters_context(parameters);
+    u->optimizer = optimizer_of(recipe);
+    u->update = maxgl_sequence_new(u->context);
+    if (!make_buffers(u, parameters, error) ||
+        !append_clipping(u, ranges.learnt, recipe->train.clip_norm, error) ||
+        !append_update(u, &ranges, recipe->train.weight_decay, error))
+        return NULL;
+    return g_steal_pointer(&u);
+}
+
+void maxgl_updater_free(MaxglUpdater *u)
+{
+    if (!u)
+        return;
+    maxgl_sequence_free(u->update);
+    maxgl_buffer_free(u->context, u->buffers.state[0]);
+    maxgl_buffer_free(u->context, u->buffers.state[1]);
+    maxgl_buffer_free(u->context, u->buffers.step);
+    maxgl_buffer_free(u->context, u->buffers.clip);
+    maxgl_buffer_free(u->context, u->norm_workspace);
+    g_free(u);
+}
+
+void maxgl_updater_state(const MaxglUpdater *u, MaxglTrainingState *state)
+{
+    state->optimizer = &u->optimizer;
+    memcpy(state->states, u->buffers.state, sizeof state->states);
+}
+
+gboolean maxgl_updater_run(MaxglUpdater *u, guint32 step, double learning_rate, GError **error)
+{
+    return maxgl_optimizer_set_step(u->context, &u->optimizer, u->buffers.step, step, learning_rate, error) &&
+           maxgl_sequence_run(u->update, error);
+}

@@ -1,0 +1,27 @@
+/* What happens to the parameters once their gradients are there: clipping, the optimiser's update. */
+#ifndef MAXGL_LEARN_UPDATER_H
+#define MAXGL_LEARN_UPDATER_H
+
+#include "learn/checkpoint.h"
+#include "learn/recipe.h"
+
+typedef struct MaxglUpdater MaxglUpdater;
+
+/** Bytes of the device that maxgl_updater_new() will take. @parameters: placed. */
+guint64 maxgl_updater_predict_bytes(const MaxglRecipe *recipe, const MaxglResnet *resnet,
+                                    const MaxglParameters *parameters);
+
+/** Prepares the updates that @recipe asks for; @parameters, allocated with gradients, are borrowed. Layers of
+ * @resnet that maxgl_recipe_frozen() names are left as they are. MAXGL_ERROR_LIMIT, MAXGL_ERROR_DEVICE. */
+MaxglUpdater *maxgl_updater_new(const MaxglRecipe *recipe, const MaxglResnet *resnet,
+                                MaxglParameters *parameters, GError **error);
+void maxgl_updater_free(MaxglUpdater *updater);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglUpdater, maxgl_updater_free)
+
+/** Adds what belongs to the updater, which goes on owning it, to what checkpoints save. */
+void maxgl_updater_state(const MaxglUpdater *updater, MaxglTrainingState *state);
+
+/** Enqueues the update of step @step (1, 2, …). */
+gboolean maxgl_updater_run(MaxglUpdater *updater, guint32 step, double learning_rate, GError **error);
+
+#endif
