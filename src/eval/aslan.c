@@ -60,17 +60,33 @@ static void normalise(MaxglFeatures *f, const MaxglEmbedderInfo *info)
     }
 }
 
-static MaxglFeatures *embed(MaxglAslan *a, MaxglEmbedder *embedder, const char *title, GError **error)
+/* Of clips at equal distances, of the @wanted videos alone. */
+static MaxglFeatures *embed_clips(const MaxglAslan *a, MaxglEmbedder *embedder, const gboolean *wanted,
+                                  const char *title, GError **error)
 {
-    const MaxglAslanOptions *o = &a->options;
-    if (o->clips > 0) {
-        const MaxglFeatureOptions options = {.clips = o->clips, .workers = o->workers, .title = title};
-        return maxgl_features_extract(embedder, a->dataset, &options, error);
-    }
+    const MaxglFeatureOptions options = {
+        .clips = a->options.clips, .workers = a->options.workers, .title = title};
+    const gsize n = maxgl_dataset_size(a->dataset);
+    g_autofree gsize *named = g_new(gsize, n);
+    gsize n_named = 0;
+    for (gsize v = 0; v < n; v++)
+        if (wanted[v])
+            named[n_named++] = v;
+    g_autoptr(MaxglDataset) part = maxgl_dataset_select(a->dataset, named, n_named);
+    MaxglFeatures *features = maxgl_features_extract(embedder, part, &options, error);
+    for (gsize i = 0; features && i < features->n; i++)
+        features->videos[i] = named[features->videos[i]];
+    return features;
+}
+
+static MaxglFeatures *embed(const MaxglAslan *a, MaxglEmbedder *embedder, const char *title, GError **error)
+{
     g_autofree gboolean *wanted = g_new0(gboolean, maxgl_dataset_size(a->dataset));
     for (guint i = 0; i < a->list->ids->len; i++)
         wanted[a->videos[i]] = TRUE;
-    const MaxglWindowOptions options = {.wanted = wanted, .workers = o->workers, .title = title};
+    if (a->options.clips > 0)
+        return embed_clips(a, embedder, wanted, title, error);
+    const MaxglWindowOptions options = {.wanted = wanted, .workers = a->options.workers, .title = title};
     return maxgl_windows_extract(embedder, a->dataset, &options, error);
 }
 
@@ -129,7 +145,7 @@ static gboolean add_network(MaxglAslan *a, MaxglComparison comparison, const cha
 {
     const MaxglAslanOptions *o = &a->options;
     const int batch = o->batch > 0   ? o->batch
-                      : o->clips > 0 ? maxgl_features_batch(o->clips, maxgl_dataset_size(a->dataset))
+                      : o->clips > 0 ? maxgl_features_batch(o->clips, a->list->ids->len)
                                      : BATCH;
     const MaxglEmbedderOptions how = {
         .device = o->device, .batch = batch, .exact = o->exact, .layers = (const char *const *)a->layers};

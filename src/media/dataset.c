@@ -395,6 +395,28 @@ static gboolean filter_error(const MaxglDataset *dataset, const char *name, cons
     return FALSE;
 }
 
+MaxglDataset *maxgl_dataset_select(const MaxglDataset *dataset, const gsize *videos, gsize n)
+{
+    g_return_val_if_fail(n > 0, NULL);
+    MaxglDataset *part = dataset_new();
+    part->synthetic = dataset->synthetic;
+    if (dataset->synthetic_index != NULL)
+        part->synthetic_index = g_array_new(FALSE, FALSE, sizeof(gsize));
+    for (int c = 0; dataset->column_names[c] != NULL; c++)
+        ensure_column(part, dataset->column_names[c]);
+    for (gsize row = 0; row < n; row++) {
+        const gsize i = videos[row];
+        add_path(part, dataset->paths->pdata[i], dataset->bad->pdata[i]);
+        for (guint c = 0; c < dataset->columns->len; c++)
+            set_value(part, part->columns->pdata[c],
+                      ((Column *)dataset->columns->pdata[c])->values->pdata[i]);
+        if (part->synthetic_index != NULL)
+            g_array_append_val(part->synthetic_index, g_array_index(dataset->synthetic_index, gsize, i));
+    }
+    finish(part, dataset);
+    return part;
+}
+
 MaxglDataset *maxgl_dataset_filter(const MaxglDataset *dataset, const char *column, const char *value,
                                    GError **error)
 {
@@ -403,28 +425,15 @@ MaxglDataset *maxgl_dataset_filter(const MaxglDataset *dataset, const char *colu
         filter_error(dataset, column, NULL, value, error);
         return NULL;
     }
-    g_autoptr(MaxglDataset) part = dataset_new();
-    part->synthetic = dataset->synthetic;
-    if (dataset->synthetic_index != NULL)
-        part->synthetic_index = g_array_new(FALSE, FALSE, sizeof(gsize));
-    for (int c = 0; dataset->column_names[c] != NULL; c++)
-        ensure_column(part, dataset->column_names[c]);
-    for (guint i = 0; i < dataset->paths->len; i++) {
-        if (g_strcmp0(by->values->pdata[i], value) != 0)
-            continue;
-        add_path(part, dataset->paths->pdata[i], dataset->bad->pdata[i]);
-        for (guint c = 0; c < dataset->columns->len; c++)
-            set_value(part, part->columns->pdata[c],
-                      ((Column *)dataset->columns->pdata[c])->values->pdata[i]);
-        if (part->synthetic_index != NULL)
-            g_array_append_val(part->synthetic_index, g_array_index(dataset->synthetic_index, gsize, i));
-    }
-    if (part->paths->len == 0) {
-        filter_error(dataset, column, by, value, error);
-        return NULL;
-    }
-    finish(part, dataset);
-    return g_steal_pointer(&part);
+    g_autofree gsize *videos = g_new(gsize, dataset->paths->len);
+    gsize n = 0;
+    for (guint i = 0; i < dataset->paths->len; i++)
+        if (g_strcmp0(by->values->pdata[i], value) == 0)
+            videos[n++] = i;
+    if (n > 0)
+        return maxgl_dataset_select(dataset, videos, n);
+    filter_error(dataset, column, by, value, error);
+    return NULL;
 }
 
 gsize maxgl_dataset_size(const MaxglDataset *dataset)

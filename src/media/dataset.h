@@ -42,6 +42,9 @@ MaxglDataset *maxgl_dataset_open_all(const char *const *sources, GError **error)
 MaxglDataset *maxgl_dataset_filter(const MaxglDataset *dataset, const char *column, const char *value,
                                    GError **error);
 
+/** The @n videos (at least 1) with the indices @videos, in that order, likewise. */
+MaxglDataset *maxgl_dataset_select(const MaxglDataset *dataset, const gsize *videos, gsize n);
+
 void maxgl_dataset_free(MaxglDataset *dataset);
 
 /** Number of videos, at least 1. */

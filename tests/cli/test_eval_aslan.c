@@ -260,12 +260,32 @@ static void bad_video(void **state)
     cli_assert_contains(run->out, "View 1: 36 pairs of 25 videos");
 }
 
+/* A video that no pair names is not looked at, however clips are chosen; three clips at equal distances are
+ * those that overlap by half. */
+static void only_named_videos(void **state)
+{
+    static const char *const clips[] = {"0", "3"};
+    g_autofree char *first = NULL;
+    cli_write("aslan/part 0/a 98.mkv", "no video");
+    for (guint i = 0; i < G_N_ELEMENTS(clips); i++) {
+        g_autoptr(CliRun) run =
+            cli_expect(0, "eval", "aslan", "-m", "model.safetensors", "--videos", "aslan", "--pairs",
+                       "view1.csv", "--batch", "15", "--clips", clips[i], NULL);
+        assert_null(strstr(run->err, "98.mkv"));
+        cli_assert_contains(run->out, "View 1: 36 pairs of 24 videos");
+        if (first)
+            assert_string_equal(run->out, first);
+        first = first ? first : g_strdup(run->out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(view2_mat), cmocka_unit_test(view2_csv),
-        cmocka_unit_test(view1_csv), cmocka_unit_test(layers_compared_and_reported),
-        cmocka_unit_test(bad_input), cmocka_unit_test(bad_video),
+        cmocka_unit_test(view2_mat),         cmocka_unit_test(view2_csv),
+        cmocka_unit_test(view1_csv),         cmocka_unit_test(layers_compared_and_reported),
+        cmocka_unit_test(bad_input),         cmocka_unit_test(bad_video),
+        cmocka_unit_test(only_named_videos),
     };
     return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }
