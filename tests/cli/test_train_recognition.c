@@ -130,25 +130,53 @@ static void test_init(void **state)
     assert_false(cli_exists("wide"));
 }
 
-/* A file under torchvision's names, wrapped, with Kinetics' head. */
+#define ANY_VIEW CLIPS, "-s", "clip.resize_width=0", "-s", "clip.resize_height=0"
+
+/* Files under published names with Kinetics' heads, bare, wrapped and prefixed, once and twice: those of a
+ * network all begin the same training. */
 static void test_published_names(void **state)
+{
+    static const struct {
+        const char *network, *scheme;
+        MaxglNaming naming;
+        int classes;
+        const char *prefixes[4];
+    } files[] = {
+        {"r3d_18", "torchvision", MAXGL_NAMING_TORCHVISION, 400, {"state_dict.", "module.module."}},
+        {"hara-r3d10", "hara", MAXGL_NAMING_HARA, 700, {"", "module.", "state_dict.module."}},
+    };
+    g_autofree char *path = cli_path("kinetics.safetensors");
+    for (guint f = 0; f < G_N_ELEMENTS(files); f++) {
+        g_autofree char *scaled = g_strconcat(files[f].network, "@0.0625", NULL);
+        g_autofree char *name = g_strconcat("network.name=", files[f].network, NULL);
+        g_autofree char *first = g_strconcat(files[f].scheme, "-0/model.safetensors", NULL);
+        g_autofree char *line =
+            g_strdup_printf("training begins with kinetics.safetensors (%s names); fc drawn anew for "
+                            "6 classes: the file's is for %d\n",
+                            files[f].scheme, files[f].classes);
+        g_autoptr(MaxglResnet) resnet = model_file_network(scaled, files[f].classes);
+        for (guint p = 0; files[f].prefixes[p]; p++) {
+            g_autofree char *out = g_strdup_printf("%s-%u", files[f].scheme, p);
+            g_autofree char *model = g_build_filename(out, "model.safetensors", NULL);
+            model_file_write(path, resnet, files[f].naming, files[f].prefixes[p], NULL);
+            g_autoptr(CliRun) run =
+                cli_expect(0, RECOGNITION, "--init", "kinetics.safetensors", ANY_VIEW, "-s", name, "-s",
+                           "network.width=0.0625", "-s", "data.label=appearance", "-s", "train.steps=1", "-s",
+                           "train.lr=1e-9", "-o", out, NULL);
+            assert_one_line(run->err, line);
+            assert_true(same_file(model, first));
+        }
+    }
+}
+
+static void test_incomplete_file(void **state)
 {
     g_autoptr(MaxglResnet) resnet = model_file_network("r3d_18@0.0625", 400);
     g_autofree char *path = cli_path("kinetics.safetensors");
-    model_file_write(path, resnet, MAXGL_NAMING_TORCHVISION, "state_dict.module.", NULL);
-    g_autoptr(CliRun) run =
-        cli_expect(0, RECOGNITION, "--init", "kinetics.safetensors", CLIPS, "-s", "clip.resize_width=0", "-s",
-                   "clip.resize_height=0", "-s", "data.label=appearance", "-s", "train.steps=2", "-s",
-                   "train.lr=1e-9", "-o", "run", NULL);
-    assert_one_line(run->err,
-                    "training begins with kinetics.safetensors (torchvision names); fc drawn anew for "
-                    "6 classes: the file's is for 400\n");
-
-    model_file_write(path, resnet, MAXGL_NAMING_TORCHVISION, "", "layer2.1.conv1.1.running_var");
+    model_file_write(path, resnet, MAXGL_NAMING_TORCHVISION, "module.", "layer2.1.conv1.1.running_var");
     g_autoptr(CliRun) missing =
-        cli_expect(1, RECOGNITION, "--init", "kinetics.safetensors", CLIPS, "-s", "clip.resize_width=0", "-s",
-                   "clip.resize_height=0", "-o", "missing", NULL);
-    cli_assert_contains(missing->err, "missing: layer2.1.conv1.1.running_var");
+        cli_expect(1, RECOGNITION, "--init", "kinetics.safetensors", ANY_VIEW, "-o", "missing", NULL);
+    cli_assert_contains(missing->err, "missing: module.layer2.1.conv1.1.running_var");
     assert_false(cli_exists("missing"));
 }
 
@@ -169,8 +197,10 @@ static void test_wrong_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_run_folder),      TEST(test_eval),          TEST(test_resume), TEST(test_init),
-        TEST(test_published_names), TEST(test_wrong_classes),
+        TEST(test_run_folder),      TEST(test_eval),
+        TEST(test_resume),          TEST(test_init),
+        TEST(test_published_names), TEST(test_incomplete_file),
+        TEST(test_wrong_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
