@@ -47,7 +47,10 @@ gboolean maxgl_cmd_synth(int argc, char **argv, GError **error)
     maxgl_interrupt_install();
     if (!maxgl_synthetic_write(argv[1], &options, threads, error))
         return FALSE;
-    printf("%s/list.csv: %d training videos, %d test videos, %d test videos on new backgrounds\n", argv[1],
+    printf("%s/list.csv: %d training videos, %d test videos, %d test videos on new backgrounds", argv[1],
            options.videos, options.test, options.test_new);
+    if (options.test_conflict > 0)
+        printf(", %d with an object that stands still", options.test_conflict);
+    printf("\n");
     return TRUE;
 }

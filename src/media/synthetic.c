@@ -13,7 +13,7 @@
 /* Numbers of the backgrounds of test-new videos begin here, beyond any training background. */
 #define NEW_BACKGROUNDS (1 << 24)
 
-static const char *const split_names[] = {"train", "test", "test-new"};
+static const char *const split_names[MAXGL_SPLITS] = {"train", "test", "test-new", "test-conflict"};
 static const char *const direction_names[] = {"right", "down-right", "down", "down-left",
                                               "left",  "up-left",    "up",   "up-right"};
 static const char *const speed_names[3][3] = {{"normal"}, {"slow", "fast"}, {"slow", "normal", "fast"}};
@@ -34,6 +34,8 @@ static const MaxglOption option_list[] = {
      .doc = "test videos on the training videos' backgrounds"},
     {"test_new", MAXGL_OPTION_INT, offsetof(MaxglSyntheticOptions, test_new), "400", 0, 1 << 20,
      .doc = "test videos on new backgrounds, each its own"},
+    {"test_conflict", MAXGL_OPTION_INT, offsetof(MaxglSyntheticOptions, test_conflict), "0", 0, 1 << 20,
+     .doc = "test videos with an object of another colour or shape that stands still"},
     {"seed", MAXGL_OPTION_INT, offsetof(MaxglSyntheticOptions, seed), "1", 0, G_MAXINT,
      .doc = "another seed, another data set"},
     {"width", MAXGL_OPTION_INT, offsetof(MaxglSyntheticOptions, width), "32", 16, 1024, .unit = "pixels",
@@ -79,9 +81,24 @@ char *maxgl_synthetic_help(void)
     return maxgl_options_help(&option_table);
 }
 
+int maxgl_synthetic_split_count(const MaxglSyntheticOptions *options, MaxglSyntheticSplit split)
+{
+    const int counts[MAXGL_SPLITS] = {options->videos, options->test, options->test_new,
+                                      options->test_conflict};
+    return counts[split];
+}
+
+const char *maxgl_synthetic_split_name(MaxglSyntheticSplit split)
+{
+    return split_names[split];
+}
+
 gsize maxgl_synthetic_count(const MaxglSyntheticOptions *options)
 {
-    return (gsize)options->videos + (gsize)options->test + (gsize)options->test_new;
+    gsize count = 0;
+    for (int split = 0; split < MAXGL_SPLITS; split++)
+        count += (gsize)maxgl_synthetic_split_count(options, split);
+    return count;
 }
 
 static int draw(MaxglRandom *random, int n)
@@ -89,12 +106,25 @@ static int draw(MaxglRandom *random, int n)
     return (int)maxgl_random_below(random, (guint32)MAX(n, 1));
 }
 
+/* An object that is not like the one that moves, if there are any. */
+static void draw_conflict(const MaxglSyntheticOptions *options, MaxglRandom *random,
+                          MaxglSyntheticVideo *video)
+{
+    const int kinds = options->colors * options->shapes;
+    const int own = video->color * options->shapes + video->shape;
+    const int other = (own + 1 + draw(random, kinds - 1)) % kinds;
+    video->conflict = TRUE;
+    video->still_color = other / options->shapes;
+    video->still_shape = other % options->shapes;
+    video->still_x = draw(random, options->width * UNIT);
+    video->still_y = draw(random, options->height * UNIT);
+}
+
 void maxgl_synthetic_video(const MaxglSyntheticOptions *options, gsize index, MaxglSyntheticVideo *video)
 {
-    int counts[] = {options->videos, options->test, options->test_new};
     int split = 0;
-    while (split < 2 && index >= (gsize)counts[split])
-        index -= (gsize)counts[split++];
+    while (split + 1 < MAXGL_SPLITS && index >= (gsize)maxgl_synthetic_split_count(options, split))
+        index -= (gsize)maxgl_synthetic_split_count(options, split++);
     MaxglRandom random;
     maxgl_random_init(&random, (guint64)options->seed, MAXGL_RANDOM_SYNTHETIC, 0,
                       (guint64)split << 32 | index);
@@ -113,6 +143,8 @@ void maxgl_synthetic_video(const MaxglSyntheticOptions *options, gsize index, Ma
         video->background = NEW_BACKGROUNDS + video->number;
     else if (split == MAXGL_SPLIT_TRAIN && options->backgrounds == 0)
         video->background = video->number;
+    if (split == MAXGL_SPLIT_TEST_CONFLICT)
+        draw_conflict(options, &random, video);
 }
 
 const char *const *maxgl_synthetic_columns(const MaxglSyntheticOptions *options)
@@ -241,7 +273,7 @@ static gboolean in_stripe(int shape, int u, int v, int r)
 
 /* Draws the shape with its centre at (cx, cy), 1/256 pixels, with 4×4 samples a pixel and wrapping at the
  * edges. */
-static void draw_shape(const MaxglSyntheticOptions *options, const MaxglSyntheticVideo *video, int cx, int cy,
+static void draw_shape(const MaxglSyntheticOptions *options, int color, int shape, int cx, int cy,
                        guint8 *rgb)
 {
     int width = options->width, height = options->height;
@@ -253,9 +285,9 @@ static void draw_shape(const MaxglSyntheticOptions *options, const MaxglSyntheti
             int bright = 0, dark = 0;
             for (int s = 0; s < 16; s++) {
                 int u = x * UNIT + (s % 4) * 64 + 32 - cx, v = y * UNIT + (s / 4) * 64 + 32 - cy;
-                if (!inside(video->shape, u, v, r))
+                if (!inside(shape, u, v, r))
                     continue;
-                if (in_stripe(video->shape, u, v, r))
+                if (in_stripe(shape, u, v, r))
                     dark++;
                 else
                     bright++;
@@ -263,8 +295,8 @@ static void draw_shape(const MaxglSyntheticOptions *options, const MaxglSyntheti
             guint8 *pixel = rgb + 3 * ((gsize)wrap(y, height) * (gsize)width + (gsize)wrap(x, width));
             for (int channel = 0; channel < 3; channel++)
                 pixel[channel] =
-                    (guint8)((pixel[channel] * (16 - bright - dark) + colors[video->color][channel] * bright +
-                              colors[video->color][channel] * 7 / 8 * dark) /
+                    (guint8)((pixel[channel] * (16 - bright - dark) + colors[color][channel] * bright +
+                              colors[color][channel] * 7 / 8 * dark) /
                              16);
         }
     }
@@ -329,8 +361,10 @@ void maxgl_synthetic_render(const MaxglSyntheticOptions *options, gsize index, i
             draw_background(options, &texture, dx, dy, background);
         }
         memcpy(rgb, background, 3 * pixels);
+        if (video.conflict)
+            draw_shape(options, video.still_color, video.still_shape, video.still_x, video.still_y, rgb);
         displacement(options, speed, video.direction, first + i, &dx, &dy);
-        draw_shape(options, &video, wrap(video.x + dx, options->width * UNIT),
+        draw_shape(options, video.color, video.shape, wrap(video.x + dx, options->width * UNIT),
                    wrap(video.y + dy, options->height * UNIT), rgb);
         to_i420(rgb, &layout, frames + (gsize)i * layout.frame_bytes);
     }

@@ -7,14 +7,17 @@
 
 /** Which part of the data set a video belongs to. */
 typedef enum {
-    MAXGL_SPLIT_TRAIN,    /**< "train" */
-    MAXGL_SPLIT_TEST,     /**< "test": the backgrounds of the training videos */
-    MAXGL_SPLIT_TEST_NEW, /**< "test-new": each video has a background that no other has */
+    MAXGL_SPLIT_TRAIN,         /**< "train" */
+    MAXGL_SPLIT_TEST,          /**< "test": the backgrounds of the training videos */
+    MAXGL_SPLIT_TEST_NEW,      /**< "test-new": each video has a background that no other has */
+    MAXGL_SPLIT_TEST_CONFLICT, /**< "test-conflict": as "test", and an object of another colour or shape
+                                  stands still behind the one that moves */
+    MAXGL_SPLITS
 } MaxglSyntheticSplit;
 
 /** What videos to make: the values of the options that maxgl_synthetic_help() lists. */
 typedef struct {
-    int videos, test, test_new; /**< videos of each split */
+    int videos, test, test_new, test_conflict; /**< videos of each split */
     int seed;
     int width, height, frames;
     double fps;
@@ -37,6 +40,8 @@ typedef struct {
     int background;      /**< number of the texture */
     int x, y;            /**< centre of the shape in the first frame, 1/256 pixels */
     int drift_direction; /**< of the background */
+    gboolean conflict;   /**< an object stands still behind the shape: */
+    int still_color, still_shape, still_x, still_y;
 } MaxglSyntheticVideo;
 
 /** The defaults: 2000 + 400 + 400 videos of 20 frames of 32×32, 8 directions, 3 colours × 2 shapes, 4
@@ -50,8 +55,14 @@ gboolean maxgl_synthetic_options_parse(MaxglSyntheticOptions *options, const cha
 /** Keys, defaults, ranges and meaning, for --help. */
 char *maxgl_synthetic_help(void);
 
-/** Number of videos of all splits: train, then test, then test-new. */
+/** Number of videos of all splits: train, then test, test-new and test-conflict. */
 gsize maxgl_synthetic_count(const MaxglSyntheticOptions *options);
+
+/** Number of videos of one split. */
+int maxgl_synthetic_split_count(const MaxglSyntheticOptions *options, MaxglSyntheticSplit split);
+
+/** "train", "test", "test-new", "test-conflict". */
+const char *maxgl_synthetic_split_name(MaxglSyntheticSplit split);
 
 /** The factors of video @index, drawn from Philox keyed by (seed, split, number): a video does not change
  * with the number of videos. */

@@ -234,9 +234,10 @@ static void remove_tree(const char *path)
 
 static gboolean make_folders(const MaxglSyntheticOptions *options, const char *folder, GError **error)
 {
-    static const char *const splits[] = {"train", "test", "test-new"};
-    for (gsize i = 0; i < G_N_ELEMENTS(splits); i++) {
-        g_autofree char *path = g_build_filename(folder, splits[i], NULL);
+    for (int split = 0; split < MAXGL_SPLITS; split++) {
+        if (maxgl_synthetic_split_count(options, split) == 0)
+            continue;
+        g_autofree char *path = g_build_filename(folder, maxgl_synthetic_split_name(split), NULL);
         if (!maxgl_dir_ensure(path, error))
             return FALSE;
     }

@@ -107,6 +107,57 @@ static void own_backgrounds(void **state)
     }
 }
 
+/* What stands still is of another kind than what moves, and is where nothing else changed. */
+static void conflicting_objects(void **state)
+{
+    MaxglSyntheticOptions options = options_of("videos=10,test=5,test_new=5,test_conflict=200,speed=0");
+    int seen[6] = {0};
+    assert_int_equal(maxgl_synthetic_count(&options), 220);
+    for (gsize i = 0; i < 220; i++) {
+        MaxglSyntheticVideo video;
+        maxgl_synthetic_video(&options, i, &video);
+        assert_int_equal(video.conflict, i >= 20);
+        if (!video.conflict)
+            continue;
+        assert_int_equal(video.split, MAXGL_SPLIT_TEST_CONFLICT);
+        assert_in_range(video.background, 0, 3);
+        assert_false(video.still_color == video.color && video.still_shape == video.shape);
+        seen[video.still_color * 2 + video.still_shape]++;
+    }
+    for (int i = 0; i < 6; i++)
+        assert_in_range(seen[i], 18, 50);
+    g_autofree char *name = NULL, *value = NULL;
+    MaxglSyntheticVideo last;
+    maxgl_synthetic_video(&options, 219, &last);
+    name = maxgl_synthetic_name(&options, &last);
+    value = maxgl_synthetic_value(&options, &last, "split");
+    assert_string_equal(name, "test-conflict/00199");
+    assert_string_equal(value, "test-conflict");
+}
+
+/* Frames of a moving shape differ; what stands still is the same in all of them. */
+static void conflicts_stand_still(void **state)
+{
+    MaxglSyntheticOptions options =
+        options_of("videos=1,test=0,test_new=0,test_conflict=20,frames=2,colors=6");
+    MaxglFrameLayout layout;
+    maxgl_synthetic_layout(&options, &layout);
+    int shown = 0;
+    for (gsize i = 1; i < 21; i++) {
+        MaxglSyntheticVideo video;
+        maxgl_synthetic_video(&options, i, &video);
+        g_autofree guint8 *frames = render(&options, i, 0, 2);
+        const int dx = ABS(video.still_x - video.x), dy = ABS(video.still_y - video.y);
+        const int far = 18 * 256; /* from the moving shape, which is 14 pixels across, directly or round */
+        if (MAX(MIN(dx, 32 * 256 - dx), MIN(dy, 32 * 256 - dy)) < far - 3 * 256)
+            continue;
+        const gsize at = (gsize)(video.still_y / 256) * 32 + (gsize)(video.still_x / 256);
+        assert_int_equal(frames[at], frames[layout.frame_bytes + at]);
+        shown++;
+    }
+    assert_true(shown > 0);
+}
+
 /* A video does not change when there are more or fewer of them. */
 static void independent_of_number(void **state)
 {
@@ -210,7 +261,8 @@ static void two_frames_show_motion(void **state)
 static void files_equal_memory(void **state)
 {
     static const char *const settings[] = {
-        "videos=6,test=3,test_new=2", "videos=2,test=1,test_new=0,width=33,height=47,fps=29.97,speeds=3"};
+        "videos=6,test=3,test_new=2,test_conflict=2",
+        "videos=2,test=1,test_new=0,width=33,height=47,fps=29.97,speeds=3"};
     for (gsize s = 0; s < G_N_ELEMENTS(settings); s++) {
         char *folder = test_folder_new();
         g_autofree char *dir = g_build_filename(folder, "set", NULL);
@@ -303,6 +355,8 @@ int main(void)
         cmocka_unit_test(parts_equal_the_whole),
         cmocka_unit_test(factors),
         cmocka_unit_test(own_backgrounds),
+        cmocka_unit_test(conflicting_objects),
+        cmocka_unit_test(conflicts_stand_still),
         cmocka_unit_test(independent_of_number),
         cmocka_unit_test(one_frame_hides_motion),
         cmocka_unit_test(two_frames_show_motion),
