@@ -276,7 +276,7 @@ gboolean maxgl_bench_pairs(MaxglMaterial *material, const MaxglHeadsOptions *opt
                .width = options->hidden};
     g_autofree char *size = g_strdup_printf("%d×%d pairs × %d, width %d", p.n, p.n, regions, p.width);
     p.size = size;
-    p.pairs = maxgl_pairs_of_halves(p.left_shape, p.right_shape, 0, 0);
+    p.pairs = maxgl_pairs_of_clips(p.left_shape, p.right_shape, 2, 0, 0);
     return make_features(&p, error) && make_weights(&p, error) && measure_forward(&p, error) &&
            measure_estimate(&p, error) && measure_backward(&p, error);
 }

@@ -154,7 +154,7 @@ static gboolean build_pairings(MaxglTerm *term, MaxglHeadBuilder *b, cl_mem valu
     const MaxglEncoder *right = term->shared ? &term->left : &term->right;
     const gboolean concat = term->options->discriminator == MAXGL_DISCRIMINATOR_CONCAT;
     const MaxglShape left_shape = term->left.output.shape, right_shape = right->output.shape;
-    const MaxglPairs pairs = maxgl_pairs_of_halves(left_shape, right_shape, 0, 0);
+    const MaxglPairs pairs = maxgl_pairs_of_clips(left_shape, right_shape, 2, 0, 0);
     const Shared s = {
         .features = {term->left.output.buffer, right->output.buffer},
         .gradients = {term->left.gradient.buffer, right->gradient.buffer},
@@ -167,10 +167,10 @@ static gboolean build_pairings(MaxglTerm *term, MaxglHeadBuilder *b, cl_mem valu
     };
     for (int i = 0; i < term->n_halves; i++) {
         const MaxglPairs these =
-            maxgl_pairs_of_halves(left_shape, right_shape, term->halves[i][0], term->halves[i][1]);
+            maxgl_pairs_of_clips(left_shape, right_shape, 2, term->halves[i][0], term->halves[i][1]);
         MaxglPairsAdd add = i == 0 ? MAXGL_PAIRS_OVERWRITE : MAXGL_PAIRS_ADD_WEIGHTS;
         if (i >= 2) /* the first two pairings have been through all items of both sides */
-            add |= MAXGL_PAIRS_ADD_FEATURES;
+            add |= MAXGL_PAIRS_ADD_LEFT | MAXGL_PAIRS_ADD_RIGHT;
         if (!(concat ? build_concat : build_dot)(term, b, &s, &these, i == 0, add, error))
             return FALSE;
     }

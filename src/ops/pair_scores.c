@@ -4,15 +4,15 @@
 
 enum { ALIGNMENT = 64 /* floats: a multiple of any vector */ };
 
-MaxglPairs maxgl_pairs_of_halves(MaxglShape left, MaxglShape right, int left_half, int right_half)
+MaxglPairs maxgl_pairs_of_clips(MaxglShape left, MaxglShape right, int clips, int left_clip, int right_clip)
 {
     return (MaxglPairs){
         .left = left,
         .right = right,
-        .left_first = left_half * (left.n / 2),
-        .left_count = left.n / 2,
-        .right_first = right_half * (right.n / 2),
-        .right_count = right.n / 2,
+        .left_first = left_clip * (left.n / clips),
+        .left_count = left.n / clips,
+        .right_first = right_clip * (right.n / clips),
+        .right_count = right.n / clips,
     };
 }
 

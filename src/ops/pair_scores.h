@@ -28,11 +28,12 @@ typedef struct {
 } MaxglPairs;
 
 /**
- * The pairs of a batch of 2N clips A_0 … A_{N−1}, B_0 … B_{N−1}: left items from half @left_half of @left
- * (0: A, 1: B), right items from half @right_half of @right. Global-MI is (0, 1); Local-MI with the regions
- * of the same clip (0, 0) and (1, 1), with those of the video's other clip (0, 1) and (1, 0).
+ * The pairs of a batch of N videos with @clips clips each, first clips of all videos, then second clips of
+ * all, …: left items are clip number @left_clip of each video, of @left; right items clip @right_clip, of
+ * @right. Of two clips, Global-MI is (0, 1); Local-MI with the regions of the same clip (0, 0) and (1, 1),
+ * with those of the video's other clip (0, 1) and (1, 0).
  */
-MaxglPairs maxgl_pairs_of_halves(MaxglShape left, MaxglShape right, int left_half, int right_half);
+MaxglPairs maxgl_pairs_of_clips(MaxglShape left, MaxglShape right, int clips, int left_clip, int right_clip);
 
 /** MAXGL_ERROR_USAGE if the widths differ, the left side has more than one pixel, or items are outside. */
 gboolean maxgl_pairs_validate(const MaxglPairs *pairs, GError **error);
@@ -58,8 +59,10 @@ typedef struct {
 /** What a backward pass adds to instead of overwriting. */
 typedef enum {
     MAXGL_PAIRS_OVERWRITE = 0,
-    MAXGL_PAIRS_ADD_FEATURES = 1 << 0, /**< gradients of the items that take part; others are never touched */
-    MAXGL_PAIRS_ADD_WEIGHTS = 1 << 1,  /**< gradients of the weights */
+    MAXGL_PAIRS_ADD_LEFT =
+        1 << 0, /**< gradients of the left items that take part; others are never touched */
+    MAXGL_PAIRS_ADD_RIGHT = 1 << 1,   /**< the same of the right items */
+    MAXGL_PAIRS_ADD_WEIGHTS = 1 << 2, /**< gradients of the weights */
 } MaxglPairsAdd;
 
 /** Multiply-adds of the forward pass of concat: scores · (D·D + D); the backward pass does twice that. */

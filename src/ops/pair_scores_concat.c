@@ -87,8 +87,9 @@ static gboolean backward_weights(const MaxglPairPlan *plan, MaxglSequence *seque
 
 static gboolean backward_features(const MaxglPairPlan *plan, MaxglSequence *sequence,
                                   MaxglConcatWeights weights, cl_mem kept, MaxglPairFeatures dfeatures,
-                                  gboolean add, cl_mem workspace, GError **error)
+                                  MaxglPairsAdd add, cl_mem workspace, GError **error)
 {
+    const int add_left = (add & MAXGL_PAIRS_ADD_LEFT) != 0, add_right = (add & MAXGL_PAIRS_ADD_RIGHT) != 0;
     const MaxglPairs *p = plan->pairs;
     MaxglLaunch pack = maxgl_pair_plan_launch(plan, "concat_pack_backward", (gsize)plan->width, 1, 1);
     MaxglLaunch run = maxgl_pair_plan_launch(plan, "concat_backward_features",
@@ -100,10 +101,10 @@ static gboolean backward_features(const MaxglPairPlan *plan, MaxglSequence *sequ
            maxgl_sequence_add(sequence, &run, error, "mmuuuuuiiimiiiii", kept, workspace, plan->left,
                               plan->right, plan->panels, plan->dscores, plan->partial_left, p->left_count,
                               p->right_count, plan->width, dfeatures.right, maxgl_shape_blocks(&p->right),
-                              plan->regions, p->right.block, p->right_first, add) &&
+                              plan->regions, p->right.block, p->right_first, add_right) &&
            maxgl_sequence_add(sequence, &left, error, "muiiimiiii", workspace, plan->partial_left,
                               p->left_count, plan->groups, plan->width, dfeatures.left,
-                              maxgl_shape_blocks(&p->left), p->left.block, p->left_first, add);
+                              maxgl_shape_blocks(&p->left), p->left.block, p->left_first, add_left);
 }
 
 gboolean maxgl_concat_backward(MaxglSequence *sequence, const MaxglPairs *pairs, MaxglPairFeatures features,
@@ -118,6 +119,5 @@ gboolean maxgl_concat_backward(MaxglSequence *sequence, const MaxglPairs *pairs,
            maxgl_pair_plan_pack_dscores(&plan, sequence, dscores, workspace, error) &&
            backward_weights(&plan, sequence, weights, kept, dweights, (add & MAXGL_PAIRS_ADD_WEIGHTS) != 0,
                             workspace, error) &&
-           backward_features(&plan, sequence, weights, kept, dfeatures, (add & MAXGL_PAIRS_ADD_FEATURES) != 0,
-                             workspace, error);
+           backward_features(&plan, sequence, weights, kept, dfeatures, add, workspace, error);
 }

@@ -42,14 +42,15 @@ gboolean maxgl_dot_backward(MaxglSequence *sequence, const MaxglPairs *pairs, Ma
         return FALSE;
     const gsize vectors = (gsize)(plan.width / plan.vector);
     const gsize left_tiles = (gsize)((pairs->left_count + plan.tile - 1) / plan.tile);
-    const int adds = (add & MAXGL_PAIRS_ADD_FEATURES) != 0;
+    const int add_left = (add & MAXGL_PAIRS_ADD_LEFT) != 0, add_right = (add & MAXGL_PAIRS_ADD_RIGHT) != 0;
     MaxglLaunch left = maxgl_pair_plan_launch(&plan, "dot_backward_left", vectors, left_tiles, 1);
     MaxglLaunch right = maxgl_pair_plan_launch(&plan, "dot_backward_right", vectors, (gsize)plan.groups, 1);
     return maxgl_sequence_add(sequence, &left, error, "muuiiifmiiii", workspace, plan.right, plan.dscores,
                               pairs->left_count, plan.groups, plan.width, scale, dfeatures.left,
-                              maxgl_shape_blocks(&pairs->left), pairs->left.block, pairs->left_first, adds) &&
+                              maxgl_shape_blocks(&pairs->left), pairs->left.block, pairs->left_first,
+                              add_left) &&
            maxgl_sequence_add(sequence, &right, error, "muuiiifmiiiii", workspace, plan.left, plan.dscores,
                               pairs->left_count, pairs->right_count, plan.width, scale, dfeatures.right,
                               maxgl_shape_blocks(&pairs->right), plan.regions, pairs->right.block,
-                              pairs->right_first, adds);
+                              pairs->right_first, add_right);
 }

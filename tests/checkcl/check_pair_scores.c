@@ -20,12 +20,20 @@ static const Shapes shapes[] = {
     {16, 1, 1, 1, {16, 16}, {3, 0, 3}, {3, 0, 3}, MAXGL_PAIRS_OVERWRITE},
     {1, 1, 1, 1, {1, 1}, {1, 0, 1}, {2, 0, 2}, MAXGL_PAIRS_OVERWRITE},
     {5, 1, 1, 2, {4, 8}, {6, 0, 3}, {6, 3, 3}, MAXGL_PAIRS_OVERWRITE},
-    {32, 1, 1, 2, {16, 16}, {6, 3, 3}, {6, 0, 3}, MAXGL_PAIRS_ADD_FEATURES},
-    {48, 7, 1, 1, {16, 16}, {5, 0, 5}, {5, 0, 5}, MAXGL_PAIRS_ADD_FEATURES | MAXGL_PAIRS_ADD_WEIGHTS},
+    {32, 1, 1, 2, {16, 16}, {6, 3, 3}, {6, 0, 3}, MAXGL_PAIRS_ADD_LEFT},
+    {48,
+     7,
+     1,
+     1,
+     {16, 16},
+     {5, 0, 5},
+     {5, 0, 5},
+     MAXGL_PAIRS_ADD_LEFT | MAXGL_PAIRS_ADD_RIGHT | MAXGL_PAIRS_ADD_WEIGHTS},
     {48, 1, 1, 1, {8, 8}, {17, 0, 17}, {17, 0, 17}, MAXGL_PAIRS_OVERWRITE},
     {33, 2, 2, 3, {32, 1}, {10, 5, 5}, {10, 0, 5}, MAXGL_PAIRS_ADD_WEIGHTS},
     {70, 1, 7, 1, {4, 16}, {17, 0, 17}, {9, 2, 5}, MAXGL_PAIRS_OVERWRITE},
     {64, 2, 7, 7, {64, 64}, {4, 0, 2}, {4, 2, 2}, MAXGL_PAIRS_OVERWRITE},
+    {20, 1, 2, 2, {8, 16}, {9, 3, 3}, {9, 6, 3}, MAXGL_PAIRS_ADD_RIGHT | MAXGL_PAIRS_ADD_WEIGHTS},
 };
 
 static const double DOT_SCALE = 0.375, TOLERANCE = 1e-5;
@@ -322,7 +330,9 @@ static gboolean prepare_gradients(Device *d, MaxglPairsAdd add, double **want, G
 {
     const Reference *r = d->reference;
     for (int k = 0; k < N_PARTS; k++) {
-        const gboolean adds = add & (k < W2 ? MAXGL_PAIRS_ADD_FEATURES : MAXGL_PAIRS_ADD_WEIGHTS);
+        const gboolean adds = (add & (k == LEFT    ? MAXGL_PAIRS_ADD_LEFT
+                                      : k == RIGHT ? MAXGL_PAIRS_ADD_RIGHT
+                                                   : MAXGL_PAIRS_ADD_WEIGHTS)) != 0;
         gboolean all = TRUE;
         want[k] = g_memdup2(r->gradients[k], r->sizes[k] * sizeof(double));
         for (gsize i = 0; i < r->sizes[k]; i++) {
