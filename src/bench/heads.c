@@ -5,6 +5,12 @@
 
 enum { GLOBAL, LOCAL, TERMS };
 
+/* Of the terms, which have a number each: Local-MI has one layer. */
+static int layer_of(int which)
+{
+    return which == LOCAL ? 0 : MAXGL_TERM_GLOBAL;
+}
+
 /* What maxgl_objective_new() does behind a network, with random features in the network's place. */
 typedef struct {
     const MaxglHeadsOptions *options;
@@ -36,7 +42,7 @@ static gboolean make_parameters(Heads *h, GError **error)
     h->parameters = maxgl_parameters_new(h->context);
     for (int which = 0; which < TERMS; which++) {
         MaxglTerm term;
-        maxgl_term_init(&term, &h->objective, which == LOCAL, h->global,
+        maxgl_term_init(&term, &h->objective, layer_of(which), h->global,
                         which == LOCAL ? h->regions : h->global);
         maxgl_term_declare(&term, h->parameters);
         maxgl_term_clear(&term);
@@ -53,10 +59,11 @@ static gboolean build(Heads *h, MaxglHeadBuilder *b, GError **error)
         const MaxglTermSide global = {h->g.buffer, h->dg.buffer, which > 0};
         const MaxglTermSide local = {h->l.buffer, h->dl.buffer, FALSE};
         MaxglTerm term;
-        maxgl_term_init(&term, &h->objective, which == LOCAL, h->global,
+        maxgl_term_init(&term, &h->objective, layer_of(which), h->global,
                         which == LOCAL ? h->regions : h->global);
         b->time = which;
-        ok = maxgl_term_build(&term, b, global, which == LOCAL ? local : global, h->values, which, error);
+        ok = maxgl_term_build(&term, b, global, which == LOCAL ? local : global,
+                              (MaxglTermValue){h->values, which, FALSE}, error);
         maxgl_term_clear(&term);
     }
     return ok;

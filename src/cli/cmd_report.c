@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "eval/report.h"
 #include "learn/run.h"
+#include "learn/task.h"
 
 #include <math.h>
 #include <string.h>
@@ -28,6 +29,7 @@ static gboolean set_recipe(MaxglReportOptions *options, const MaxglRecipe *recip
     options->data = recipe->data.path;
     options->split = recipe->data.split;
     options->clip = (MaxglClipSpec){recipe->clip.frames, recipe->clip.stride, recipe->data.short_videos};
+    options->clips_per_video = maxgl_task_of(recipe)->clips_per_video(recipe);
     options->size = recipe->clip.size;
     options->antialias = info->preprocessing.antialias;
     options->resize_width = info->preprocessing.resize_width;

@@ -13,7 +13,8 @@ typedef struct {
     /** Of the recipe. NULL or 0 where the folder has none: what needs them is left out. */
     const char *data, *split; /**< the training videos; split "" or not in the data: all of them */
     MaxglClipSpec clip;
-    int size; /**< of a clip, pixels */
+    int clips_per_video; /**< in training */
+    int size;            /**< of a clip, pixels */
     gboolean antialias;
     int resize_width, resize_height; /**< of centre views, see maxgl_view_center() */
     MaxglAugmentation augmentation;

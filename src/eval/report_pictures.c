@@ -45,7 +45,7 @@ static MaxglBatch *load_training(const MaxglReportOptions *options, const MaxglD
     maxgl_loader_options_init(&o);
     o.seed = options->seed;
     o.clip = options->clip;
-    o.clips_per_video = 2;
+    o.clips_per_video = options->clips_per_video;
     o.batch = (int)MIN(maxgl_dataset_size(dataset), TRAINING_VIDEOS);
     o.train = TRUE;
     o.augmentation = options->augmentation;
@@ -63,18 +63,23 @@ static gboolean append_training(GString *html, MaxglFilmMaker *maker, const Maxg
     g_autoptr(MaxglBatch) batch = dataset ? load_training(options, dataset, error) : NULL;
     if (!batch)
         return FALSE;
-    g_autoptr(GString) part = g_string_new(
-        "<h3>Training clips</h3><p class=\"note\">Two clips of each of some videos as the network got them: "
-        "other "
-        "times, other crops, other colours. Their global features are to have much in common.</p>\n"
-        "<div class=\"films\">\n");
+    const gsize per_video = (gsize)options->clips_per_video;
+    g_autoptr(GString) part = g_string_new("<h3>Training clips</h3><p class=\"note\">");
+    if (per_video == 1)
+        g_string_append(part, "A clip of each of some videos as the network got it.");
+    else
+        g_string_append_printf(part,
+                               "%d clips of each of some videos as the network got them: other times, other "
+                               "crops, other colours. Their global features are to have much in common.",
+                               options->clips_per_video);
+    g_string_append(part, "</p>\n<div class=\"films\">\n");
     for (gsize i = 0; i < batch->n_clips; i++) {
         g_autoptr(MaxglFilm) film = maxgl_film_of_clip(maker, &batch->clips[i], error);
         if (!film)
             return FALSE;
-        g_string_append(part, i % 2 == 0 ? "<div class=\"pair\">" : "");
+        g_string_append(part, i % per_video == 0 ? "<div class=\"pair\">" : "");
         append_film(part, film);
-        g_string_append(part, i % 2 == 0 ? "" : "</div>\n");
+        g_string_append(part, i % per_video < per_video - 1 ? "" : "</div>\n");
     }
     g_string_append(part, "</div>\n");
     g_string_append(html, part->str);

@@ -54,7 +54,7 @@ void maxgl_feed_loader_options(const MaxglRecipe *recipe, const MaxglTask *task,
     maxgl_loader_options_init(options);
     options->seed = (guint64)recipe->train.seed;
     options->clip = (MaxglClipSpec){recipe->clip.frames, recipe->clip.stride, recipe->data.short_videos};
-    options->clips_per_video = task->clips_per_video;
+    options->clips_per_video = task->clips_per_video(recipe);
     options->label_column = label_of(recipe);
     options->batch = recipe->train.batch;
     options->train = TRUE;

@@ -4,6 +4,11 @@
 static const char *const value_names[] = {"loss", "global_mi", "local_mi", NULL};
 static const char *const value_labels[] = {"loss", "Global-MI", "Local-MI", NULL};
 
+static int clips_per_video(const MaxglRecipe *recipe)
+{
+    return recipe->objective.clips;
+}
+
 /* The objective keeps a copy of its options, but the names of outputs point into them. */
 static const char **outputs(const MaxglRecipe *recipe)
 {
@@ -64,7 +69,7 @@ const MaxglTask maxgl_pretrain_task = {
     .values = value_names,
     .labels = value_labels,
     .unit = " nats",
-    .clips_per_video = 2,
+    .clips_per_video = clips_per_video,
     .outputs = outputs,
     .declare = declare,
     .predict_bytes = predict_bytes,

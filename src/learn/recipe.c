@@ -17,7 +17,6 @@ static const char *const recompute_names[] = {"none", "blocks", NULL};
 static const char *const optimizer_names[] = {"sgd", "adam", "adamw", NULL};
 static const char *const estimator_names[] = {"jsd", "infonce", "dv", NULL};
 static const char *const discriminator_names[] = {"concat", "dot", NULL};
-static const char *const layer_names[] = {"layer1", "layer2", "layer3", "layer4", NULL};
 static const char *const part_names[] = {"all", "layer1", "layer2", "layer3", "layer4", "fc", NULL};
 static const char *const weighting_names[] = {"none", "balanced", NULL};
 static const char *const pairs_names[] = {"same", "cross", "both", NULL};
@@ -110,18 +109,23 @@ static const MaxglOption options[] = {
      .choices = discriminator_names, .doc = "how a pair of features is scored", .source = DIM},
     {"objective.hidden", MAXGL_OPTION_INT, AT(objective.hidden), "512", 8, 8192, .unit = "units",
      .doc = "width of the discriminators", .source = DIM},
+    {"objective.clips", MAXGL_OPTION_INT, AT(objective.clips), "2", 2, MAXGL_MAX_CLIPS, .unit = "clips",
+     .doc = "of each video in a step; Global-MI is the mean over each two of them",
+     .source = "2 as \"different clips of one video\" of the Max-GL abstract at the least"},
     {"objective.global_weight", MAXGL_OPTION_FLOAT, AT(objective.global_weight), "1.0", 0, 1000,
-     .doc = "of Global-MI (two clips of a video); 0 switches it off",
+     .doc = "of Global-MI (clips of a video); 0 switches it off",
      .source = "Max-GL maximises both; weights are " OURS},
     {"objective.local_weight", MAXGL_OPTION_FLOAT, AT(objective.local_weight), "1.0", 0, 1000,
      .doc = "of multi-region Local-MI (a clip and regions of its video); 0 switches it off",
      .source = "Max-GL maximises both; weights are " OURS},
     {"objective.regions", MAXGL_OPTION_INT3, AT(objective.regions), "[0, 0, 0]", 0, 1024,
      .doc = "grid of regions over the local map's time, height, width; 0: every position", .source = OURS},
-    {"objective.local_layer", MAXGL_OPTION_ENUM, AT(objective.local_layer), "layer3", .choices = layer_names,
-     .doc = "whose map has the regions", .source = OURS},
+    {"objective.local_layer", MAXGL_OPTION_STRING, AT(objective.local_layer), "layer3",
+     .doc = "whose map has the regions: layer1, layer2, layer3, layer4, or several with commas between "
+            "(layer2,layer3): each has a discriminator and regions of its own, and Local-MI is their mean",
+     .source = OURS "; maps of several layers as Bachman et al., \"AMDIM\", NeurIPS 2019"},
     {"objective.local_pairs", MAXGL_OPTION_ENUM, AT(objective.local_pairs), "same", .choices = pairs_names,
-     .doc = "a clip's global feature is paired with regions of the same clip, of the video's other clip "
+     .doc = "a clip's global feature is paired with regions of the same clip, of the video's other clips "
             "(cross), or both",
      .source = "same is the nearest reading of the Max-GL abstract"},
     {"objective.negatives", MAXGL_OPTION_ENUM, AT(objective.negatives), "region", .choices = negatives_names,
@@ -142,7 +146,7 @@ static const MaxglOption options[] = {
      .source = "balanced as scikit-learn's compute_class_weight"},
 
     {"train.task", MAXGL_OPTION_ENUM, AT(train.task), "maxgl", .choices = task_names,
-     .doc = "what is learnt: maxgl, from two clips a video and no labels; recognition, the classes of "
+     .doc = "what is learnt: maxgl, from some clips a video and no labels; recognition, the classes of "
             "data.label from one clip a video"},
     {"train.init", MAXGL_OPTION_STRING, AT(train.init), "",
      .doc = "model file, or folder of a run, whose weights training begins with; \"\": weights are drawn"},
@@ -151,7 +155,8 @@ static const MaxglOption options[] = {
     {"train.steps", MAXGL_OPTION_INT, AT(train.steps), "0", 0, G_MAXINT,
      .doc = "length of the run instead of train.epochs; 0: train.epochs counts", .source = OURS},
     {"train.batch", MAXGL_OPTION_INT, AT(train.batch), "32", 2, 4096, .unit = "videos",
-     .doc = "in a step; maxgl: with two clips each, and the others of the batch are a video's negatives",
+     .doc =
+         "in a step; maxgl: with objective.clips each, and the others of the batch are a video's negatives",
      .source = OURS},
     {"train.optimizer", MAXGL_OPTION_ENUM, AT(train.optimizer), "sgd", .choices = optimizer_names,
      .doc = "with PyTorch's meaning", .source = OURS},
@@ -266,7 +271,8 @@ void maxgl_recipe_objective(const MaxglRecipe *recipe, MaxglObjectiveOptions *ou
     out->local_weight = recipe->objective.local_weight;
     out->estimator = recipe->objective.estimator;
     out->discriminator = recipe->objective.discriminator;
-    g_strlcpy(out->local_layer, layer_names[recipe->objective.local_layer], sizeof out->local_layer);
+    out->clips = recipe->objective.clips;
+    maxgl_objective_options_set_layers(out, recipe->objective.local_layer, NULL);
     memcpy(out->regions, recipe->objective.regions, sizeof out->regions);
     out->local_pairs = recipe->objective.local_pairs;
     out->local_negatives = recipe->objective.negatives;
@@ -293,7 +299,7 @@ static gboolean validate_ranges(const MaxglRecipe *r, GError **error)
                       width, height, r->clip.size);
     if (r->data.path[0] == '\0')
         return refuse(error, "data.path: is empty; name a folder, a list, a video, or synth:");
-    const int clips = r->train.batch * maxgl_task_of(r)->clips_per_video;
+    const int clips = r->train.batch * maxgl_task_of(r)->clips_per_video(r);
     if (r->train.micro_batch > 0 && clips % r->train.micro_batch != 0)
         return refuse(error,
                       "train.micro_batch: %d does not divide the %d clips of a step (train.batch = %d)",
@@ -304,11 +310,22 @@ static gboolean validate_ranges(const MaxglRecipe *r, GError **error)
     return TRUE;
 }
 
+static gboolean validate_layers(const MaxglRecipe *recipe, GError **error)
+{
+    MaxglObjectiveOptions objective;
+    maxgl_objective_options_init(&objective);
+    if (maxgl_objective_options_set_layers(&objective, recipe->objective.local_layer, error))
+        return TRUE;
+    g_prefix_error(error, "objective.local_layer: ");
+    return FALSE;
+}
+
 gboolean maxgl_recipe_validate(const MaxglRecipe *recipe, GError **error)
 {
     g_autoptr(MaxglResnet) resnet = NULL;
     MaxglObjectiveOptions objective;
-    if (!validate_ranges(recipe, error) || !(resnet = maxgl_recipe_resnet(recipe, 0, error)))
+    if (!validate_ranges(recipe, error) || !validate_layers(recipe, error) ||
+        !(resnet = maxgl_recipe_resnet(recipe, 0, error)))
         return FALSE;
     if (recipe->train.task != MAXGL_TASK_MAXGL)
         return TRUE;

@@ -41,9 +41,9 @@ typedef struct {
     struct {
         MaxglMiEstimator estimator;
         MaxglDiscriminator discriminator;
-        int hidden;
+        int hidden, clips;
         double global_weight, local_weight, temperature;
-        int local_layer; /**< 0 = layer1 */
+        char *local_layer; /**< one or several, see maxgl_objective_options_set_layers() */
         int regions[3];
         MaxglLocalPairs local_pairs;
         MaxglLocalNegatives negatives;
@@ -87,7 +87,7 @@ int maxgl_recipe_frozen(const MaxglRecipe *recipe, const MaxglResnet *resnet);
 /** "maxgl", "recognition". */
 const char *maxgl_recipe_task_name(const MaxglRecipe *recipe);
 
-/** The objective's options. */
+/** The objective's options, of a valid recipe. */
 void maxgl_recipe_objective(const MaxglRecipe *recipe, MaxglObjectiveOptions *options);
 
 /** What a model file of this recipe says about itself: network, preprocessing (mean and deviation of the

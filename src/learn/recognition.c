@@ -32,6 +32,11 @@ static Sizes sizes_of(const MaxglClasses *classes, const MaxglShape *logits)
                    .workspace = maxgl_softmax_cross_entropy_workspace(logits)};
 }
 
+static int clips_per_video(const MaxglRecipe *recipe)
+{
+    return 1;
+}
+
 static const char **outputs(const MaxglRecipe *recipe)
 {
     const char **names = g_new0(const char *, 2);
@@ -135,7 +140,7 @@ const MaxglTask maxgl_recognition_task = {
     .values = value_names,
     .labels = value_labels,
     .unit = "",
-    .clips_per_video = 1,
+    .clips_per_video = clips_per_video,
     .supervised = TRUE,
     .outputs = outputs,
     .declare = declare,

@@ -16,9 +16,10 @@ typedef struct {
     const char *const *values; /**< names of the numbers reported, NULL-terminated; the first is the loss */
     const char *const *labels; /**< the same for people */
     const char *unit;          /**< behind each number but the loss: " nats" */
-    int clips_per_video;       /**< clip c of video v is sample c·videos + v of the network's batch */
     gboolean supervised;       /**< learns from labels: the functions below get classes, others NULL */
 
+    /** Clips of each video: clip c of video v is sample c·videos + v of the network's batch. */
+    int (*clips_per_video)(const MaxglRecipe *recipe);
     /** Taps the loss needs; free with g_free(). */
     const char **(*outputs)(const MaxglRecipe *recipe);
     /** Declares the parameters of the loss beside the network's. */

@@ -95,7 +95,7 @@ static gboolean make_trainer(Session *s, GError **error)
               s->context->reason);
     if (s->recipe->train.micro_batch > 0)
         g_message("%d of the %d clips of a step at once (train.micro_batch)", s->recipe->train.micro_batch,
-                  s->recipe->train.batch * s->task->clips_per_video);
+                  s->recipe->train.batch * s->task->clips_per_video(s->recipe));
     s->trainer = maxgl_trainer_new(s->context, s->recipe, s->task, s->classes, error);
     if (!s->trainer)
         return FALSE;
@@ -215,7 +215,7 @@ static gboolean log_step(Session *s, gint64 epoch, double learning_rate, GError 
     const gint64 now = g_get_monotonic_time();
     const double seconds = MAX((double)(now - s->logged_time) / G_USEC_PER_SEC, 1e-6);
     const gint64 clips =
-        (s->position.step - s->logged_step) * s->recipe->train.batch * s->task->clips_per_video;
+        (s->position.step - s->logged_step) * s->recipe->train.batch * s->task->clips_per_video(s->recipe);
     const MaxglMetricsRow row = {
         .step = s->position.step,
         .epoch = epoch,

@@ -37,7 +37,7 @@ static gboolean make_parameters(MaxglTrainer *t, GError **error)
 
 static int clips_of(const MaxglRecipe *recipe, const MaxglTask *task)
 {
-    return recipe->train.batch * task->clips_per_video;
+    return recipe->train.batch * task->clips_per_video(recipe);
 }
 
 static MaxglResnet *make_resnet(const MaxglRecipe *recipe, const MaxglClasses *classes, GError **error)
@@ -153,16 +153,18 @@ static guint64 need_of(MaxglContext *context, const MaxglRecipe *recipe, const M
     return G_MAXUINT64;
 }
 
-static gboolean too_large(const MaxglRecipe *recipe, int clips, guint64 least, guint64 limit, GError **error)
+/* @fewest: the fewest of the step's clips at once, which need @least bytes. */
+static gboolean too_large(const MaxglRecipe *recipe, int clips, int fewest, guint64 least, guint64 limit,
+                          GError **error)
 {
     g_autofree char *need = least == G_MAXUINT64
                                 ? g_strdup("exceed the device's largest allocation")
                                 : g_strdup_printf("need %.1f MiB", (double)least / (1 << 20));
     g_set_error(
         error, MAXGL_ERROR, MAXGL_ERROR_LIMIT,
-        "train.batch: of the %d clips of a step even two at once %s, and %.1f MiB are allowed: use fewer or "
+        "train.batch: of the %d clips of a step even %d at once %s, and %.1f MiB are allowed: use fewer or "
         "smaller clips%s, or a smaller network",
-        clips, need, (double)limit / (1 << 20),
+        clips, fewest, need, (double)limit / (1 << 20),
         recipe->train.recompute == MAXGL_RECOMPUTE_NONE ? ", train.recompute=blocks" : "");
     return FALSE;
 }
@@ -172,12 +174,14 @@ gboolean maxgl_trainer_fit(MaxglContext *context, MaxglRecipe *recipe, const Max
 {
     const int clips = clips_of(recipe, task);
     guint64 need = 0;
+    int fewest = clips;
     if (recipe->train.micro_batch > 0)
         return TRUE;
     for (int parts = 1; parts <= clips / 2; parts++) {
         if (clips % parts != 0)
             continue;
-        recipe->train.micro_batch = parts == 1 ? 0 : clips / parts;
+        fewest = clips / parts;
+        recipe->train.micro_batch = parts == 1 ? 0 : fewest;
         need = need_of(context, recipe, task, classes, error);
         if (need == 0)
             return FALSE;
@@ -185,7 +189,7 @@ gboolean maxgl_trainer_fit(MaxglContext *context, MaxglRecipe *recipe, const Max
             return TRUE;
     }
     recipe->train.micro_batch = 0;
-    return too_large(recipe, clips, need, limit, error);
+    return too_large(recipe, clips, fewest, need, limit, error);
 }
 
 MaxglTrainer *maxgl_trainer_new(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,
@@ -241,7 +245,7 @@ static int sample_of(const MaxglBatch *batch, int video, int clip)
 static gboolean prepare_clips(MaxglTrainer *t, const MaxglBatch *batch, GError **error)
 {
     const MaxglTensor *input = maxgl_network_input(t->network);
-    const int per_video = t->task->clips_per_video;
+    const int per_video = t->task->clips_per_video(t->recipe);
     g_return_val_if_fail(batch->n_clips == (gsize)input->shape.n, FALSE);
     for (int v = 0; v < (int)batch->videos; v++)
         for (int c = 0; c < per_video; c++) {
@@ -256,7 +260,7 @@ static gboolean prepare_clips(MaxglTrainer *t, const MaxglBatch *batch, GError *
 static gboolean mix_backgrounds(MaxglTrainer *t, const MaxglBatch *batch, GError **error)
 {
     const MaxglShape *shape = &maxgl_network_input(t->network)->shape;
-    const int videos = (int)batch->videos, per_video = t->task->clips_per_video;
+    const int videos = (int)batch->videos, per_video = t->task->clips_per_video(t->recipe);
     if (!t->mix)
         return TRUE;
     for (int v = 0; v < videos; v++)

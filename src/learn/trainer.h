@@ -15,7 +15,8 @@ guint64 maxgl_trainer_predict_bytes(MaxglContext *context, const MaxglRecipe *re
                                     const MaxglClasses *classes, GError **error);
 
 /** Where train.micro_batch is 0 and the step's clips together would take more than @limit bytes, sets it to
- * the largest number of clips that does not. MAXGL_ERROR_LIMIT if even two are too many. */
+ * the largest number of clips that does not. MAXGL_ERROR_LIMIT if even the fewest are too
+ * many: two, or the smallest larger divisor of an odd number. */
 gboolean maxgl_trainer_fit(MaxglContext *context, MaxglRecipe *recipe, const MaxglTask *task,
                            const MaxglClasses *classes, guint64 limit, GError **error);
 

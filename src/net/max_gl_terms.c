@@ -3,18 +3,42 @@
 #include "ops/elementwise.h"
 #include <math.h>
 
-static void add_halves(MaxglTerm *term, int left, int right)
+static void add_pairing(MaxglTerm *term, int left, int right)
 {
-    term->halves[term->n_halves][0] = left;
-    term->halves[term->n_halves++][1] = right;
+    term->pairings[term->n_pairings][0] = left;
+    term->pairings[term->n_pairings++][1] = right;
 }
 
-void maxgl_term_init(MaxglTerm *term, const MaxglObjectiveOptions *options, gboolean is_local,
-                     MaxglShape global, MaxglShape regions)
+/* Each two clips of a video once in Global-MI; in Local-MI each clip with itself, or each with each other. */
+static void choose_pairings(MaxglTerm *term)
+{
+    const int clips = term->options->clips;
+    if (term->is_local && term->options->local_pairs != MAXGL_LOCAL_CROSS)
+        for (int c = 0; c < clips; c++)
+            add_pairing(term, c, c);
+    if (term->is_local && term->options->local_pairs == MAXGL_LOCAL_SAME)
+        return;
+    for (int left = 0; left < clips; left++)
+        for (int right = term->is_local ? 0 : left + 1; right < clips; right++)
+            if (left != right)
+                add_pairing(term, left, right);
+}
+
+static char *prefix_of(const MaxglObjectiveOptions *options, int layer)
+{
+    if (layer == MAXGL_TERM_GLOBAL)
+        return g_strdup("head.global");
+    return options->n_local_layers == 1 ? g_strdup("head.local")
+                                        : g_strconcat("head.local.", options->local_layers[layer], NULL);
+}
+
+void maxgl_term_init(MaxglTerm *term, const MaxglObjectiveOptions *options, int layer, MaxglShape global,
+                     MaxglShape regions)
 {
     const gboolean concat = options->discriminator == MAXGL_DISCRIMINATOR_CONCAT;
+    const gboolean is_local = layer != MAXGL_TERM_GLOBAL;
     *term = (MaxglTerm){.options = options, .is_local = is_local};
-    term->prefix = g_strdup(is_local ? "head.local" : "head.global");
+    term->prefix = prefix_of(options, layer);
     term->shared = !concat && !is_local;
     term->left = (MaxglEncoder){
         .kind = concat ? MAXGL_ENCODER_LINEAR_BIAS : MAXGL_ENCODER_RESIDUAL,
@@ -29,26 +53,14 @@ void maxgl_term_init(MaxglTerm *term, const MaxglObjectiveOptions *options, gboo
         .is_map = is_local,
         .width = options->hidden,
     };
-    /* The same-clip pairs first: they overwrite the gradients of all items, to which the others add. */
-    if (!is_local) {
-        add_halves(term, 0, 1);
-    } else {
-        if (options->local_pairs != MAXGL_LOCAL_CROSS) {
-            add_halves(term, 0, 0);
-            add_halves(term, 1, 1);
-        }
-        if (options->local_pairs != MAXGL_LOCAL_SAME) {
-            add_halves(term, 0, 1);
-            add_halves(term, 1, 0);
-        }
-    }
+    choose_pairings(term);
     term->mi = (MaxglMiTerm){
         .estimator = options->estimator,
-        .items = global.n / 2,
+        .items = global.n / options->clips,
         .regions = (int)maxgl_shape_pixels(&term->right.input),
         .all_regions = is_local && options->local_negatives == MAXGL_NEGATIVES_ALL,
         .symmetric = !is_local,
-        .share = 1.0 / term->n_halves,
+        .share = 1.0 / (term->n_pairings * (is_local ? options->n_local_layers : 1)),
         .weight = is_local ? options->local_weight : options->global_weight,
     };
 }
@@ -97,8 +109,8 @@ static gboolean concat_weights(const MaxglTerm *term, const MaxglHeadBuilder *b,
 /* Buffers that all pairings of a term use one after the other. */
 typedef struct {
     MaxglPairFeatures features, gradients;
-    cl_mem scores, kept, values;
-    int slot;
+    cl_mem scores, kept;
+    MaxglTermValue value;
 } Shared;
 
 static gboolean is_infonce(const MaxglTerm *term)
@@ -113,8 +125,8 @@ static gboolean estimate(MaxglTerm *term, MaxglHeadBuilder *b, const Shared *s, 
     if (maxgl_head_planning(b, maxgl_mi_estimator_workspace(&term->mi)))
         return TRUE;
     return (factor == 1 || maxgl_scale(b->sequence, scores, (float)factor, s->scores, s->scores, error)) &&
-           maxgl_mi_estimator(b->sequence, &term->mi, s->scores, s->scores, s->values, s->slot, !first,
-                              b->workspace, error) &&
+           maxgl_mi_estimator(b->sequence, &term->mi, s->scores, s->scores, s->value.values, s->value.slot,
+                              !first || s->value.add, b->workspace, error) &&
            (factor == 1 || maxgl_scale(b->sequence, scores, (float)factor, s->scores, s->scores, error));
 }
 
@@ -149,12 +161,28 @@ static gboolean build_dot(MaxglTerm *term, MaxglHeadBuilder *b, const Shared *s,
                               b->workspace, error);
 }
 
-static gboolean build_pairings(MaxglTerm *term, MaxglHeadBuilder *b, cl_mem values, int slot, GError **error)
+/* What pairing @i adds to: the gradients of items that pairings before it have been through. */
+static MaxglPairsAdd adds_to(const MaxglTerm *term, int i)
 {
+    const int *now = term->pairings[i];
+    MaxglPairsAdd add = i > 0 ? MAXGL_PAIRS_ADD_WEIGHTS : MAXGL_PAIRS_OVERWRITE;
+    for (int k = 0; k < i; k++) {
+        const int *before = term->pairings[k];
+        if (before[0] == now[0] || (term->shared && before[1] == now[0]))
+            add |= MAXGL_PAIRS_ADD_LEFT;
+        if (before[1] == now[1] || (term->shared && before[0] == now[1]))
+            add |= MAXGL_PAIRS_ADD_RIGHT;
+    }
+    return add;
+}
+
+static gboolean build_pairings(MaxglTerm *term, MaxglHeadBuilder *b, MaxglTermValue value, GError **error)
+{
+    const int clips = term->options->clips;
     const MaxglEncoder *right = term->shared ? &term->left : &term->right;
     const gboolean concat = term->options->discriminator == MAXGL_DISCRIMINATOR_CONCAT;
     const MaxglShape left_shape = term->left.output.shape, right_shape = right->output.shape;
-    const MaxglPairs pairs = maxgl_pairs_of_clips(left_shape, right_shape, 2, 0, 0);
+    const MaxglPairs pairs = maxgl_pairs_of_clips(left_shape, right_shape, clips, 0, 0);
     const Shared s = {
         .features = {term->left.output.buffer, right->output.buffer},
         .gradients = {term->left.gradient.buffer, right->gradient.buffer},
@@ -162,22 +190,18 @@ static gboolean build_pairings(MaxglTerm *term, MaxglHeadBuilder *b, cl_mem valu
         .kept = concat
                     ? maxgl_head_buffer(b, maxgl_concat_kept(b->context, &pairs), "hidden bits of all pairs")
                     : NULL,
-        .values = values,
-        .slot = slot,
+        .value = value,
     };
-    for (int i = 0; i < term->n_halves; i++) {
-        const MaxglPairs these =
-            maxgl_pairs_of_clips(left_shape, right_shape, 2, term->halves[i][0], term->halves[i][1]);
-        MaxglPairsAdd add = i == 0 ? MAXGL_PAIRS_OVERWRITE : MAXGL_PAIRS_ADD_WEIGHTS;
-        if (i >= 2) /* the first two pairings have been through all items of both sides */
-            add |= MAXGL_PAIRS_ADD_LEFT | MAXGL_PAIRS_ADD_RIGHT;
-        if (!(concat ? build_concat : build_dot)(term, b, &s, &these, i == 0, add, error))
+    for (int i = 0; i < term->n_pairings; i++) {
+        const int *clip = term->pairings[i];
+        const MaxglPairs these = maxgl_pairs_of_clips(left_shape, right_shape, clips, clip[0], clip[1]);
+        if (!(concat ? build_concat : build_dot)(term, b, &s, &these, i == 0, adds_to(term, i), error))
             return FALSE;
     }
     return TRUE;
 }
 
-/* Global-MI pairs left items of A with right ones of B only; the gradients of the others are zero. */
+/* The last clip is on no left side of Global-MI, and the first on no right side: those gradients are zero. */
 static gboolean clear_gradients(MaxglTerm *term, MaxglHeadBuilder *b, GError **error)
 {
     if (term->is_local || term->shared || maxgl_head_planning(b, 0))
@@ -188,12 +212,12 @@ static gboolean clear_gradients(MaxglTerm *term, MaxglHeadBuilder *b, GError **e
 }
 
 gboolean maxgl_term_build(MaxglTerm *term, MaxglHeadBuilder *b, MaxglTermSide left, MaxglTermSide right,
-                          cl_mem values, int slot, GError **error)
+                          MaxglTermValue value, GError **error)
 {
     const gboolean both_global = !term->is_local;
     if (!maxgl_encoder_forward(b, &term->left, left.x, error) ||
         (!term->shared && !maxgl_encoder_forward(b, &term->right, right.x, error)) ||
-        !clear_gradients(term, b, error) || !build_pairings(term, b, values, slot, error) ||
+        !clear_gradients(term, b, error) || !build_pairings(term, b, value, error) ||
         !maxgl_encoder_backward(b, &term->left, left.x, left.dx, left.accumulate, error))
         return FALSE;
     return term->shared ||

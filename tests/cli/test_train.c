@@ -46,7 +46,7 @@ static void test_memory_limit(void **state)
 {
     g_autoptr(CliRun) none = cli_expect(1, "train", TINY, "-o", "small", "--memory-limit", "1", "-s",
                                         "train.batch=13", "-s", "clip.size=64", NULL);
-    cli_assert_contains(none->err, "train.batch: of the 26 clips of a step even two at once need ");
+    cli_assert_contains(none->err, "train.batch: of the 26 clips of a step even 2 at once need ");
     cli_assert_contains(none->err, " MiB, and 1.0 MiB are allowed");
     assert_false(cli_exists("small"));
     g_autoptr(CliRun) wrong = cli_expect(2, "train", TINY, "-o", "small", "--memory-limit=-1", NULL);

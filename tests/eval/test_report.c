@@ -55,6 +55,7 @@ static int set_up(void **state)
         .data = "synth:videos=6,test=2,test_new=0",
         .split = "train",
         .clip = {.frames = 8, .stride = 1, .short_policy = MAXGL_SHORT_LOOP},
+        .clips_per_video = 2,
         .size = 32,
         .global_bound = 3.4657,
     };

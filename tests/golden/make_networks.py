@@ -269,6 +269,8 @@ class Encoder(nn.Module):
 
 
 class Term(nn.Module):
+    """Global-MI, or Local-MI of one layer."""
+
     def __init__(self, o, features, channels, is_local):
         super().__init__()
         self.o, self.is_local, width = o, is_local, o["hidden"]
@@ -312,17 +314,18 @@ class Term(nn.Module):
         return rows if self.is_local else (rows + columns) / 2
 
     def forward(self, g, local):
-        n = g.shape[0] // 2
+        clips = range(self.o["clips"])
+        n = g.shape[0] // len(clips)
         if not self.is_local:
-            if self.o["discriminator"] == "dot":
-                e = self.encoder(g)
-                return self.estimate(self.scores(e[:n], e[n:, :, None]))
-            return self.estimate(self.scores(self.left(g)[:n], self.right(g)[n:, :, None]))
-        left, right = self.left(g), self.right(local).flatten(2)
-        halves = {"same": [(0, 0), (1, 1)], "cross": [(0, 1), (1, 0)], "both": [(0, 0), (1, 1), (0, 1), (1, 0)]}
+            left, right = (self.encoder, self.encoder) if self.o["discriminator"] == "dot" else (self.left, self.right)
+            left, right = left(g), right(g)[:, :, None]
+            pairings = [(a, b) for a in clips for b in clips if a < b]
+        else:
+            left, right = self.left(g), self.right(local).flatten(2)
+            wanted = {"same": lambda a, b: a == b, "cross": lambda a, b: a != b, "both": lambda a, b: True}
+            pairings = [(a, b) for a in clips for b in clips if wanted[self.o["local_pairs"]](a, b)]
         values = [
-            self.estimate(self.scores(left[a * n : (a + 1) * n], right[b * n : (b + 1) * n]))
-            for a, b in halves[self.o["local_pairs"]]
+            self.estimate(self.scores(left[a * n : (a + 1) * n], right[b * n : (b + 1) * n])) for a, b in pairings
         ]
         return torch.stack(values).mean()
 
@@ -335,7 +338,8 @@ class MaxGl(nn.Module):
         if o["global_weight"]:
             self.head.add_module("global", Term(o, features, channels, False))
         if o["local_weight"]:
-            self.head.local = Term(o, features, channels, True)
+            terms = {layer: Term(o, features, channels[layer], True) for layer in o["local_layers"]}
+            self.head.local = nn.ModuleDict(terms) if len(terms) > 1 else list(terms.values())[0]
 
     def forward(self, x):
         maps = self.network.maps(x)
@@ -344,25 +348,32 @@ class MaxGl(nn.Module):
         if self.o["global_weight"]:
             values[0] = getattr(self.head, "global")(g, None)
         if self.o["local_weight"]:
-            regions = [r or s for r, s in zip(self.o["regions"], maps[self.o["local_layer"]].shape[2:])]
-            values[1] = self.head.local(g, F.adaptive_avg_pool3d(maps[self.o["local_layer"]], regions))
+            layers = self.o["local_layers"]
+            for layer in layers:
+                term = self.head.local[layer] if len(layers) > 1 else self.head.local
+                regions = [r or s for r, s in zip(self.o["regions"], maps[layer].shape[2:])]
+                values[1] = values[1] + term(g, F.adaptive_avg_pool3d(maps[layer], regions)) / len(layers)
         return -(self.o["global_weight"] * values[0] + self.o["local_weight"] * values[1]), values
 
 
 DEFAULTS = dict(
-    global_weight=1.0, local_weight=1.0, estimator="jsd", discriminator="concat", local_layer="layer3",
+    clips=2, global_weight=1.0, local_weight=1.0, estimator="jsd", discriminator="concat", local_layers=("layer3",),
     regions=(0, 0, 0), local_pairs="same", local_negatives="region", hidden=18, temperature=1.0,
 )
 # As in test_max_gl.c.
 MAX_GL = [
     ("jsd concat", {}),
     ("infonce concat cross", dict(estimator="infonce", local_pairs="cross", temperature=0.5, regions=(1, 2, 1))),
-    ("dv concat both", dict(estimator="dv", local_pairs="both", local_weight=0.5, local_layer="layer2", regions=(2, 3, 2))),
-    ("jsd dot both", dict(discriminator="dot", local_pairs="both", local_layer="layer2")),
+    ("dv concat both", dict(estimator="dv", local_pairs="both", local_weight=0.5, local_layers=("layer2",), regions=(2, 3, 2))),
+    ("jsd dot both", dict(discriminator="dot", local_pairs="both", local_layers=("layer2",))),
     ("infonce dot all", dict(estimator="infonce", discriminator="dot", local_negatives="all", temperature=0.7)),
     ("infonce dot one region", dict(estimator="infonce", discriminator="dot", regions=(1, 1, 1), local_pairs="cross")),
     ("global only", dict(local_weight=0.0, estimator="infonce")),
     ("local only", dict(global_weight=0.0, discriminator="dot")),
+    ("infonce concat both, three clips, two layers", dict(
+        clips=3, estimator="infonce", local_pairs="both", local_layers=("layer2", "layer3"), temperature=0.5, regions=(1, 2, 2))),
+    ("jsd dot cross, three clips, two layers", dict(
+        clips=3, discriminator="dot", local_pairs="cross", local_layers=("layer3", "layer2"))),
 ]
 MAX_GL_NETWORK, MAX_GL_N, MAX_GL_T, MAX_GL_S = "hara-r3d10@0.0625", 4, 8, 64
 
@@ -372,11 +383,11 @@ def max_gl_all():
     for name, changes in MAX_GL:
         o = {**DEFAULTS, **changes}
         network = build(MAX_GL_NETWORK)
-        channels = {"layer2": 8, "layer3": 16}[o["local_layer"]]
+        channels = {"layer2": 8, "layer3": 16}
         model = MaxGl(o, network, channels, 32)
         fill(model, lambda k: k[len("network.") :] if k.startswith("network.") else k)
         model.train()
-        loss, values = model(clips("clips", 2 * MAX_GL_N, MAX_GL_T, MAX_GL_S))
+        loss, values = model(clips("clips", o["clips"] * MAX_GL_N, MAX_GL_T, MAX_GL_S))
         loss.backward()
         found[f"{name}/values"] = torch.stack(values)
         for key, value in model.named_parameters():

@@ -67,14 +67,16 @@ static void test_choices_are_in_the_order_of_their_enums(void **state)
 {
     g_autoptr(MaxglRecipe) recipe =
         recipe_with(SETS("objective.estimator=dv", "objective.discriminator=dot",
-                         "objective.local_layer=layer4", "objective.local_pairs=both",
+                         "objective.local_layer=layer4", "objective.local_pairs=both", "objective.clips=3",
                          "objective.negatives=all", "train.optimizer=adamw", "train.schedule=constant",
                          "train.algorithms=exact", "train.recompute=blocks", "data.short_videos=skip"));
     MaxglObjectiveOptions objective;
     maxgl_recipe_objective(recipe, &objective);
     assert_int_equal(objective.estimator, MAXGL_MI_DV);
     assert_int_equal(objective.discriminator, MAXGL_DISCRIMINATOR_DOT);
-    assert_string_equal(objective.local_layer, "layer4");
+    assert_int_equal(objective.n_local_layers, 1);
+    assert_string_equal(objective.local_layers[0], "layer4");
+    assert_int_equal(objective.clips, 3);
     assert_int_equal(objective.local_pairs, MAXGL_LOCAL_BOTH);
     assert_int_equal(objective.local_negatives, MAXGL_NEGATIVES_ALL);
     assert_int_equal(recipe->train.optimizer, MAXGL_OPTIMIZER_ADAMW);
@@ -107,6 +109,8 @@ static void test_what_only_several_options_can_be_wrong_about(void **state)
     assert_problem(SETS("data.path="), "data.path");
     assert_problem(SETS("train.batch=6", "train.micro_batch=5"),
                    "train.micro_batch: 5 does not divide the 12 clips");
+    assert_problem(SETS("train.batch=6", "objective.clips=3", "train.micro_batch=4"),
+                   "train.micro_batch: 4 does not divide the 18 clips");
     g_autofree char *parts = problem_of(SETS("train.batch=6", "train.micro_batch=4"));
     assert_null(parts);
     assert_problem(SETS("train.steps=10", "train.warmup=10"), "train.warmup");
@@ -118,6 +122,37 @@ static void test_what_only_several_options_can_be_wrong_about(void **state)
     /* Without Local-MI its options do not matter. */
     g_autofree char *off = problem_of(SETS("objective.regions=3,1,1", "objective.local_weight=0"));
     assert_null(off);
+}
+
+static void test_local_layers(void **state)
+{
+    g_autofree char *one = problem_of(SETS("objective.local_layer=layer1"));
+    assert_null(one);
+    g_autofree char *four = problem_of(SETS("objective.local_layer=layer2,layer1,layer4,layer3"));
+    assert_null(four);
+    g_autoptr(MaxglRecipe) two = recipe_with(SETS("objective.local_layer=layer2,layer3"));
+    MaxglObjectiveOptions objective;
+    maxgl_recipe_objective(two, &objective);
+    assert_int_equal(objective.n_local_layers, 2);
+    assert_string_equal(objective.local_layers[0], "layer2");
+    assert_string_equal(objective.local_layers[1], "layer3");
+    assert_problem(SETS("objective.local_layer=layer5"),
+                   "objective.local_layer: \"layer5\" is none of layer1");
+    assert_problem(SETS("objective.local_layer=layer2,"), "objective.local_layer: \"\" is none of");
+    assert_problem(SETS("objective.local_layer=layer2, layer3"),
+                   "objective.local_layer: \" layer3\" is none of");
+    assert_problem(SETS("objective.local_layer="), "objective.local_layer: \"\" is none of");
+    assert_problem(SETS("objective.local_layer=layer2,layer3,layer2"),
+                   "objective.local_layer: layer2 is there twice");
+    /* One layer stands in a recipe as it always did, so that older runs are resumed. */
+    g_autoptr(MaxglRecipe) recipe = recipe_with(SETS("objective.local_layer=layer2"));
+    g_autofree char *text = maxgl_recipe_identity_text(recipe);
+    assert_non_null(strstr(text, "local_layer = \"layer2\";"));
+    g_autoptr(MaxglRecipe) old = maxgl_recipe_new();
+    const char *before = "objective = { local_layer = \"layer2\"; };";
+    assert_true(maxgl_options_load_text(&maxgl_recipe_table, old, before, "recipe", NULL));
+    g_auto(GStrv) conflicts = maxgl_recipe_conflicts(old, recipe);
+    assert_null(conflicts[0]);
 }
 
 static void test_what_a_resumed_run_can_change(void **state)
@@ -219,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_text_reads_back),
         cmocka_unit_test(test_choices_are_in_the_order_of_their_enums),
         cmocka_unit_test(test_what_only_several_options_can_be_wrong_about),
+        cmocka_unit_test(test_local_layers),
         cmocka_unit_test(test_what_a_resumed_run_can_change),
         cmocka_unit_test(test_learning_rate),
         cmocka_unit_test(test_model_info),

@@ -71,7 +71,7 @@ static MaxglBatch *batch_of(const Fixture *fixture, gsize step)
     MaxglLoaderOptions options;
     maxgl_loader_options_init(&options);
     options.train = TRUE;
-    options.clips_per_video = 2;
+    options.clips_per_video = maxgl_task_of(fixture->recipe)->clips_per_video(fixture->recipe);
     options.batch = fixture->recipe->train.batch;
     options.clip.frames = fixture->recipe->clip.frames;
     options.start_step = step;
@@ -120,6 +120,12 @@ static void test_every_optimizer_learns(void **state)
 static void test_parts_of_a_batch_learn(void **state)
 {
     assert_learns(*state, "train.micro_batch=4");
+}
+
+static void test_three_clips_and_two_layers_learn(void **state)
+{
+    assert_learns(*state, "objective.clips=3");
+    assert_learns(*state, "objective.local_layer=layer2,layer3");
 }
 
 /* Large enough for activations to count. */
@@ -176,7 +182,7 @@ static void test_batch_is_cut_to_fit(void **state)
     recipe->train.micro_batch = 0;
     assert_false(maxgl_trainer_fit(context, recipe, task, NULL, 100000, &error));
     assert_true(g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT));
-    assert_non_null(strstr(error->message, "of the 24 clips of a step even two at once need "));
+    assert_non_null(strstr(error->message, "of the 24 clips of a step even 2 at once need "));
     assert_int_equal(recipe->train.micro_batch, 0);
 }
 
@@ -299,10 +305,15 @@ static void test_foreign_checkpoints_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parts_of_a_batch_learn), cmocka_unit_test(test_memory_is_known_before),
-        cmocka_unit_test(test_batch_is_cut_to_fit),    cmocka_unit_test(test_every_optimizer_learns),
-        cmocka_unit_test(test_clipping_bounds_a_step), cmocka_unit_test(test_checkpoints_hold_everything),
-        cmocka_unit_test(test_checkpoints_are_models), cmocka_unit_test(test_foreign_checkpoints_are_refused),
+        cmocka_unit_test(test_parts_of_a_batch_learn),
+        cmocka_unit_test(test_three_clips_and_two_layers_learn),
+        cmocka_unit_test(test_memory_is_known_before),
+        cmocka_unit_test(test_batch_is_cut_to_fit),
+        cmocka_unit_test(test_every_optimizer_learns),
+        cmocka_unit_test(test_clipping_bounds_a_step),
+        cmocka_unit_test(test_checkpoints_hold_everything),
+        cmocka_unit_test(test_checkpoints_are_models),
+        cmocka_unit_test(test_foreign_checkpoints_are_refused),
     };
     return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
 }

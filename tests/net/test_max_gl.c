@@ -35,6 +35,12 @@ static MaxglObjectiveOptions defaults(void)
     return o;
 }
 
+static void set_layers(MaxglObjectiveOptions *o, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    assert_ok(maxgl_objective_options_set_layers(o, text, &error), error);
+}
+
 static void setting_init(Setting *s, const MaxglObjectiveOptions *o)
 {
     g_autoptr(GError) error = NULL;
@@ -45,7 +51,7 @@ static void setting_init(Setting *s, const MaxglObjectiveOptions *o)
     maxgl_objective_declare(o, s->resnet, s->parameters);
     assert_ok(maxgl_parameters_allocate(s->parameters, TRUE, &error), error);
     g_autofree const char **outputs = maxgl_objective_outputs(o);
-    const MaxglNetworkOptions options = {MAXGL_NETWORK_TRAINING, 2 * N, outputs, 0};
+    const MaxglNetworkOptions options = {MAXGL_NETWORK_TRAINING, o->clips * N, outputs, 0};
     s->network = maxgl_network_new(context, s->resnet, &options, s->parameters, &error);
     assert_ok(s->network != NULL, error);
     const guint64 before = context->allocated;
@@ -53,7 +59,7 @@ static void setting_init(Setting *s, const MaxglObjectiveOptions *o)
     assert_ok(s->objective != NULL, error);
     assert_int_equal(context->allocated - before, maxgl_objective_bytes(s->objective));
     formula_fill(s->parameters);
-    g_autofree float *clips = formula_clips("clips", 2 * N, T, S);
+    g_autofree float *clips = formula_clips("clips", o->clips * N, T, S);
     assert_true(maxgl_tensor_write(context, maxgl_network_input(s->network), clips, NULL));
 }
 
@@ -141,7 +147,7 @@ static void test_concat(void **state)
     o.estimator = MAXGL_MI_DV;
     o.local_pairs = MAXGL_LOCAL_BOTH;
     o.local_weight = 0.5;
-    strcpy(o.local_layer, "layer2");
+    set_layers(&o, "layer2");
     memcpy(o.regions, (int[3]){2, 3, 2}, sizeof o.regions);
     check("dv concat both", &o);
 }
@@ -151,7 +157,7 @@ static void test_dot(void **state)
     MaxglObjectiveOptions o = defaults();
     o.discriminator = MAXGL_DISCRIMINATOR_DOT;
     o.local_pairs = MAXGL_LOCAL_BOTH;
-    strcpy(o.local_layer, "layer2");
+    set_layers(&o, "layer2");
     check("jsd dot both", &o);
     o = defaults();
     o.discriminator = MAXGL_DISCRIMINATOR_DOT;
@@ -164,6 +170,24 @@ static void test_dot(void **state)
     o.local_pairs = MAXGL_LOCAL_CROSS;
     memcpy(o.regions, (int[3]){1, 1, 1}, sizeof o.regions);
     check("infonce dot one region", &o);
+}
+
+static void test_three_clips_and_two_layers(void **state)
+{
+    MaxglObjectiveOptions o = defaults();
+    o.clips = 3;
+    o.estimator = MAXGL_MI_INFONCE;
+    o.local_pairs = MAXGL_LOCAL_BOTH;
+    o.temperature = 0.5;
+    set_layers(&o, "layer2,layer3");
+    memcpy(o.regions, (int[3]){1, 2, 2}, sizeof o.regions);
+    check("infonce concat both, three clips, two layers", &o);
+    o = defaults();
+    o.clips = 3;
+    o.discriminator = MAXGL_DISCRIMINATOR_DOT;
+    o.local_pairs = MAXGL_LOCAL_CROSS;
+    set_layers(&o, "layer3,layer2");
+    check("jsd dot cross, three clips, two layers", &o);
 }
 
 /* A weight of 0 switches a term off: no parameters, no memory, no value. */
@@ -236,10 +260,14 @@ static void test_refused(void **state)
     o.local_weight = -1;
     assert_refused(&o, "must not be negative");
     o = defaults();
-    strcpy(o.local_layer, "pool");
-    assert_refused(&o, "layer1, layer2");
-    strcpy(o.local_layer, "layer9");
-    assert_refused(&o, "no output \"layer9\"");
+    o.clips = 1;
+    assert_refused(&o, "2 to 8 clips");
+    o.clips = 9;
+    assert_refused(&o, "2 to 8 clips");
+    o = defaults();
+    set_layers(&o, "layer2,layer3");
+    memcpy(o.regions, (int[3]){2, 2, 2}, sizeof o.regions);
+    assert_refused(&o, "regions 2×2×2 do not fit the map of layer3, which is 1×4×4");
     o = defaults();
     o.temperature = 0;
     assert_refused(&o, "temperature");
@@ -279,8 +307,12 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_concat), cmocka_unit_test(test_dot),     cmocka_unit_test(test_one_term),
-        cmocka_unit_test(test_learns), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_concat),
+        cmocka_unit_test(test_dot),
+        cmocka_unit_test(test_three_clips_and_two_layers),
+        cmocka_unit_test(test_one_term),
+        cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
