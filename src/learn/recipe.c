@@ -111,7 +111,7 @@ static const MaxglOption options[] = {
      .doc = "width of the discriminators", .source = DIM},
     {"objective.clips", MAXGL_OPTION_INT, AT(objective.clips), "2", 2, MAXGL_MAX_CLIPS, .unit = "clips",
      .doc = "of each video in a step; Global-MI is the mean over each two of them",
-     .source = "2 as \"different clips of one video\" of the Max-GL abstract at the least"},
+     .source = "the Max-GL abstract pairs different clips of a video; how many is " OURS},
     {"objective.global_weight", MAXGL_OPTION_FLOAT, AT(objective.global_weight), "1.0", 0, 1000,
      .doc = "of Global-MI (clips of a video); 0 switches it off",
      .source = "Max-GL maximises both; weights are " OURS},
@@ -123,7 +123,7 @@ static const MaxglOption options[] = {
     {"objective.local_layer", MAXGL_OPTION_STRING, AT(objective.local_layer), "layer3",
      .doc = "whose map has the regions: layer1, layer2, layer3, layer4, or several with commas between "
             "(layer2,layer3): each has a discriminator and regions of its own, and Local-MI is their mean",
-     .source = OURS "; maps of several layers as Bachman et al., \"AMDIM\", NeurIPS 2019"},
+     .source = OURS "; several as Bachman et al., \"AMDIM\", NeurIPS 2019"},
     {"objective.local_pairs", MAXGL_OPTION_ENUM, AT(objective.local_pairs), "same", .choices = pairs_names,
      .doc = "a clip's global feature is paired with regions of the same clip, of the video's other clips "
             "(cross), or both",
