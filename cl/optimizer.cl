@@ -97,3 +97,68 @@ kernel void gradient_norm_total(global const float *partial, uint n, float max_n
         result[1] = norm;
     }
 }
+
+// Each work-group adds up the squares of a chunk of parameters and of its gradients. @table: a row a chunk,
+// then a row a tensor (lars.c). @sums: a pair a chunk.
+kernel void lars_sums(global const float *parameters, global const float *gradients,
+                      global const uint4 *table, global float *sums)
+{
+    GROUP_SCRATCH(scratch);
+    const uint4 chunk = table[get_group_id(0)];
+    const ulong end = (ulong)chunk.x + chunk.y;
+    floatv of_parameters = 0.0f, of_gradients = 0.0f;
+    for (ulong at = chunk.x + LANE * VECTOR; at < end; at += LANES * VECTOR) {
+        const int n = (int)min((ulong)VECTOR, end - at);
+        const floatv w = vector_load(parameters + at, n), g = vector_load(gradients + at, n);
+        of_parameters = fma(w, w, of_parameters);
+        of_gradients = fma(g, g, of_gradients);
+    }
+    const float w2 = group_sum(vector_sum(of_parameters), scratch);
+    const float g2 = group_sum(vector_sum(of_gradients), scratch);
+    if (LANE == 0) {
+        sums[2 * get_group_id(0)] = w2;
+        sums[2 * get_group_id(0) + 1] = g2;
+    }
+}
+
+// Each work-group comes to the rate and the decay of a tensor, which it writes behind the @chunks sums.
+kernel void lars_ratios(global const uint4 *table, uint chunks, global const OptimizerStep *step,
+                        global const float *clip, float trust, float weight_decay, global float *sums)
+{
+    GROUP_SCRATCH(scratch);
+    const uint row = chunks + (uint)get_group_id(0);
+    const uint4 tensor = table[row];
+    float w2 = 0.0f, g2 = 0.0f, lost_w = 0.0f, lost_g = 0.0f;
+    for (uint i = LANE; i < tensor.y; i += LANES) {
+        add_compensated(&w2, &lost_w, sums[2 * (tensor.x + i)]);
+        add_compensated(&g2, &lost_g, sums[2 * (tensor.x + i) + 1]);
+    }
+    const float w = sqrt(group_sum(w2, scratch)), g = clip_scale(clip) * sqrt(group_sum(g2, scratch));
+    if (LANE == 0) {
+        const bool adapted = tensor.z != 0;
+        const float ratio = adapted && w > 0.0f && g > 0.0f ? trust * w / fma(weight_decay, w, g) : 1.0f;
+        sums[2 * row] = ratio * step->learning_rate;
+        sums[2 * row + 1] = adapted ? weight_decay : 0.0f;
+    }
+}
+
+// Each work-group updates a chunk. @rates: what lars_ratios wrote.
+kernel void lars_update(global float *parameters, global const float *gradients, global float *velocities,
+                        uint chunks, global const uint4 *table, global const float *clip, float momentum,
+                        global const float *rates)
+{
+    const uint4 chunk = table[get_group_id(0)];
+    const ulong end = (ulong)chunk.x + chunk.y;
+    const float rate = rates[2 * (chunks + chunk.z)], decay = rates[2 * (chunks + chunk.z) + 1];
+    const float scale = clip_scale(clip);
+    for (ulong at = chunk.x + LANE * VECTOR; at < end; at += LANES * VECTOR) {
+        const int n = (int)min((ulong)VECTOR, end - at);
+        const floatv parameter = vector_load(parameters + at, n);
+        floatv move = rate * fma((floatv)decay, parameter, scale * vector_load(gradients + at, n));
+        if (velocities) {
+            move = fma((floatv)momentum, vector_load(velocities + at, n), move);
+            vector_store(move, velocities + at, n);
+        }
+        vector_store(parameter - move, parameters + at, n);
+    }
+}

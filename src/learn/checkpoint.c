@@ -11,7 +11,7 @@
 /* PyTorch's names of what an optimiser keeps of a parameter. */
 static const char *state_name(const MaxglOptimizer *optimizer, int state)
 {
-    if (optimizer->kind == MAXGL_OPTIMIZER_SGD)
+    if (optimizer->kind == MAXGL_OPTIMIZER_SGD || optimizer->kind == MAXGL_OPTIMIZER_LARS)
         return "momentum_buffer";
     return state == 0 ? "exp_avg" : "exp_avg_sq";
 }

@@ -14,7 +14,7 @@ static const char *const task_names[] = {"maxgl", "recognition", NULL};
 static const char *const schedule_names[] = {"constant", "cosine", NULL};
 static const char *const algorithm_names[] = {"fast", "exact", NULL};
 static const char *const recompute_names[] = {"none", "blocks", NULL};
-static const char *const optimizer_names[] = {"sgd", "adam", "adamw", NULL};
+static const char *const optimizer_names[] = {"sgd", "adam", "adamw", "lars", NULL};
 static const char *const estimator_names[] = {"jsd", "infonce", "dv", NULL};
 static const char *const discriminator_names[] = {"concat", "dot", NULL};
 static const char *const part_names[] = {"all", "layer1", "layer2", "layer3", "layer4", "fc", NULL};
@@ -159,13 +159,20 @@ static const MaxglOption options[] = {
          "in a step; maxgl: with objective.clips each, and the others of the batch are a video's negatives",
      .source = OURS},
     {"train.optimizer", MAXGL_OPTION_ENUM, AT(train.optimizer), "sgd", .choices = optimizer_names,
-     .doc = "with PyTorch's meaning", .source = OURS},
+     .doc = "with PyTorch's meaning; lars, for large batches: sgd whose step has a length that goes with the "
+            "tensor's",
+     .source = OURS "; lars: You et al., \"Large Batch Training of Convolutional Networks\", 2017"},
     {"train.lr", MAXGL_OPTION_FLOAT, AT(train.lr), "0.00375", 1e-9, 100, .doc = "highest learning rate",
-     .source = OURS ": 0.03·batch/256 with sgd; adam 1e-4 as " DIM},
-    {"train.momentum", MAXGL_OPTION_FLOAT, AT(train.momentum), "0.9", 0, 0.9999, .doc = "of sgd",
+     .source =
+         OURS ": 0.03·batch/256 with sgd; adam 1e-4 as " DIM "; lars wants far more, such as 0.3·batch/256 "
+              "as SimCLR"},
+    {"train.momentum", MAXGL_OPTION_FLOAT, AT(train.momentum), "0.9", 0, 0.9999, .doc = "of sgd and lars",
      .source = OURS},
     {"train.weight_decay", MAXGL_OPTION_FLOAT, AT(train.weight_decay), "1e-4", 0, 1,
      .doc = "of weights; biases and batch norm are left alone", .source = OURS},
+    {"train.trust", MAXGL_OPTION_FLOAT, AT(train.trust), "0.001", 1e-9, 1,
+     .doc = "lars: length of a step by that of the weights, at learning rate 1",
+     .source = "You et al., 2017"},
     {"train.clip_norm", MAXGL_OPTION_FLOAT, AT(train.clip_norm), "0.0", 0, 1e9,
      .doc = "largest norm of the gradient; 0: no limit", .source = OURS},
     {"train.warmup", MAXGL_OPTION_INT, AT(train.warmup), "0", 0, G_MAXINT, .unit = "steps",

@@ -1,5 +1,6 @@
 #include "learn/updater.h"
 
+#include "ops/lars.h"
 #include <string.h>
 
 struct MaxglUpdater {
@@ -7,6 +8,7 @@ struct MaxglUpdater {
     MaxglOptimizer optimizer;
     MaxglOptimizerBuffers buffers;
     cl_mem norm_workspace;
+    cl_mem lars_table, lars_workspace; /* NULL with other optimisers */
     MaxglSequence *update;
 };
 
@@ -21,7 +23,8 @@ static MaxglOptimizer optimizer_of(const MaxglRecipe *recipe)
                             .momentum = (float)recipe->train.momentum,
                             .beta1 = 0.9,
                             .beta2 = 0.999,
-                            .epsilon = 1e-8};
+                            .epsilon = 1e-8,
+                            .trust = (float)recipe->train.trust};
 }
 
 /* Where the learnt parameters of a group begin that belong to no frozen layer: in each group layers lie in
@@ -54,6 +57,28 @@ static Ranges ranges_of(const MaxglRecipe *recipe, const MaxglResnet *resnet,
                     learnt};
 }
 
+/* The learnt weights, each a tensor of its own, and all the rest. */
+static GArray *lars_tensors(const MaxglParameters *parameters, const Ranges *r)
+{
+    GArray *tensors = g_array_new(FALSE, FALSE, sizeof(MaxglLarsTensor));
+    for (guint i = 0; i < maxgl_parameters_count(parameters); i++) {
+        const MaxglParameter *p = maxgl_parameters_get(parameters, i);
+        const MaxglLarsTensor tensor = {p->offset, p->floats, TRUE};
+        if (p->group == MAXGL_PARAMETER_DECAYED && p->offset >= r->weights)
+            g_array_append_val(tensors, tensor);
+    }
+    const MaxglLarsTensor rest = {r->others, r->learnt - r->others, FALSE};
+    g_array_append_val(tensors, rest);
+    return tensors;
+}
+
+static guint64 lars_bytes(const MaxglParameters *parameters, const Ranges *r)
+{
+    g_autoptr(GArray) list = lars_tensors(parameters, r);
+    const MaxglLarsTensor *tensors = (const MaxglLarsTensor *)list->data;
+    return maxgl_lars_table_bytes(tensors, list->len) + maxgl_lars_workspace(tensors, list->len);
+}
+
 guint64 maxgl_updater_predict_bytes(const MaxglRecipe *recipe, const MaxglResnet *resnet,
                                     const MaxglParameters *parameters)
 {
@@ -63,6 +88,10 @@ guint64 maxgl_updater_predict_bytes(const MaxglRecipe *recipe, const MaxglResnet
         learnt * (guint64)maxgl_optimizer_states(&optimizer) * sizeof(float) + sizeof(MaxglOptimizerStep);
     if (recipe->train.clip_norm > 0)
         bytes += sizeof(MaxglGradientNorm) + maxgl_gradient_norm_workspace(learnt);
+    if (optimizer.kind == MAXGL_OPTIMIZER_LARS) {
+        const Ranges ranges = ranges_of(recipe, resnet, parameters);
+        bytes += lars_bytes(parameters, &ranges);
+    }
     return bytes;
 }
 
@@ -100,8 +129,26 @@ static gboolean append_clipping(MaxglUpdater *u, gsize floats, double max_norm, 
                                u->norm_workspace, error);
 }
 
-static gboolean append_update(MaxglUpdater *u, const Ranges *r, double weight_decay, GError **error)
+static gboolean append_lars(MaxglUpdater *u, const MaxglParameters *parameters, const Ranges *r,
+                            double weight_decay, GError **error)
 {
+    g_autoptr(GArray) list = lars_tensors(parameters, r);
+    const MaxglLarsTensor *tensors = (const MaxglLarsTensor *)list->data;
+    const gsize n = list->len;
+    const char *what = "the ratios of LARS";
+    return (u->lars_table = maxgl_buffer_new(u->context, maxgl_lars_table_bytes(tensors, n), what, error)) &&
+           (u->lars_workspace =
+                maxgl_buffer_new(u->context, maxgl_lars_workspace(tensors, n), what, error)) &&
+           maxgl_lars_table_write(u->context, tensors, n, u->lars_table, error) &&
+           maxgl_lars_update(u->update, &u->optimizer, &u->buffers, tensors, n, weight_decay, u->lars_table,
+                             u->lars_workspace, error);
+}
+
+static gboolean append_update(MaxglUpdater *u, const MaxglParameters *parameters, const Ranges *r,
+                              double weight_decay, GError **error)
+{
+    if (u->optimizer.kind == MAXGL_OPTIMIZER_LARS)
+        return append_lars(u, parameters, r, weight_decay, error);
     return maxgl_optimizer_update(u->update, &u->optimizer, &u->buffers, r->weights, r->decayed - r->weights,
                                   weight_decay, error) &&
            maxgl_optimizer_update(u->update, &u->optimizer, &u->buffers, r->others, r->learnt - r->others, 0,
@@ -118,7 +165,7 @@ MaxglUpdater *maxgl_updater_new(const MaxglRecipe *recipe, const MaxglResnet *re
     u->update = maxgl_sequence_new(u->context);
     if (!make_buffers(u, parameters, error) ||
         !append_clipping(u, ranges.learnt, recipe->train.clip_norm, error) ||
-        !append_update(u, &ranges, recipe->train.weight_decay, error))
+        !append_update(u, parameters, &ranges, recipe->train.weight_decay, error))
         return NULL;
     return g_steal_pointer(&u);
 }
@@ -133,6 +180,8 @@ void maxgl_updater_free(MaxglUpdater *u)
     maxgl_buffer_free(u->context, u->buffers.step);
     maxgl_buffer_free(u->context, u->buffers.clip);
     maxgl_buffer_free(u->context, u->norm_workspace);
+    maxgl_buffer_free(u->context, u->lars_table);
+    maxgl_buffer_free(u->context, u->lars_workspace);
     g_free(u);
 }
 

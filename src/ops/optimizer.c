@@ -7,7 +7,7 @@ enum { NORM_CHUNK = 8192 /* floats; a multiple of 16 · 256 lanes */ };
 
 int maxgl_optimizer_states(const MaxglOptimizer *optimizer)
 {
-    if (optimizer->kind == MAXGL_OPTIMIZER_SGD)
+    if (optimizer->kind == MAXGL_OPTIMIZER_SGD || optimizer->kind == MAXGL_OPTIMIZER_LARS)
         return optimizer->momentum != 0 ? 1 : 0;
     return 2;
 }

@@ -10,13 +10,19 @@
 
 #include "compute/sequence.h"
 
-typedef enum { MAXGL_OPTIMIZER_SGD, MAXGL_OPTIMIZER_ADAM, MAXGL_OPTIMIZER_ADAMW } MaxglOptimizerKind;
+typedef enum {
+    MAXGL_OPTIMIZER_SGD,
+    MAXGL_OPTIMIZER_ADAM,
+    MAXGL_OPTIMIZER_ADAMW,
+    MAXGL_OPTIMIZER_LARS /**< updates with lars.h */
+} MaxglOptimizerKind;
 
 typedef struct {
     MaxglOptimizerKind kind;
-    float momentum;               /**< SGD; 0 = none */
+    float momentum;               /**< SGD, LARS; 0 = none */
     gboolean nesterov;            /**< SGD */
     double beta1, beta2, epsilon; /**< Adam, AdamW; PyTorch's defaults are 0.9, 0.999, 1e-8 */
+    float trust;                  /**< LARS */
 } MaxglOptimizer;
 
 /** What the kernels read each step. */
@@ -30,8 +36,8 @@ typedef struct {
 /** Flat buffers that an update reads and writes. */
 typedef struct {
     cl_mem parameters, gradients;
-    cl_mem state[2]; /**< as many as maxgl_optimizer_states() says; zero before the first step. SGD: momentum.
-                        Adam: first and second moment */
+    cl_mem state[2]; /**< as many as maxgl_optimizer_states() says; zero before the first step. SGD, LARS:
+                        momentum. Adam: first and second moment */
     cl_mem step;     /**< a MaxglOptimizerStep */
     cl_mem clip;     /**< a MaxglGradientNorm whose scale multiplies the gradients, or NULL */
 } MaxglOptimizerBuffers;
@@ -44,9 +50,9 @@ int maxgl_optimizer_states(const MaxglOptimizer *optimizer);
 gboolean maxgl_optimizer_set_step(MaxglContext *context, const MaxglOptimizer *optimizer, cl_mem buffer,
                                   guint32 step, double learning_rate, GError **error);
 
-/** Appends the update of the floats @offset … @offset + @floats − 1. @weight_decay: added to the gradient as
- * weight_decay · parameter (SGD, Adam) or taken off the parameter as learning_rate · weight_decay · parameter
- * (AdamW); 0 for ranges such as biases that are not decayed. */
+/** Appends the update, with SGD, Adam or AdamW, of the floats @offset … @offset + @floats − 1. @weight_decay:
+ * added to the gradient as weight_decay · parameter (SGD, Adam) or taken off the parameter as learning_rate ·
+ * weight_decay · parameter (AdamW); 0 for ranges such as biases that are not decayed. */
 gboolean maxgl_optimizer_update(MaxglSequence *sequence, const MaxglOptimizer *optimizer,
                                 const MaxglOptimizerBuffers *buffers, gsize offset, gsize floats,
                                 double weight_decay, GError **error);

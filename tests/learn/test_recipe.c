@@ -87,6 +87,8 @@ static void test_choices_are_in_the_order_of_their_enums(void **state)
     g_autoptr(MaxglRecipe) middle =
         recipe_with(SETS("objective.estimator=infonce", "objective.local_pairs=cross", "train.optimizer=adam",
                          "data.short_videos=repeat-last"));
+    g_autoptr(MaxglRecipe) last = recipe_with(SETS("train.optimizer=lars"));
+    assert_int_equal(last->train.optimizer, MAXGL_OPTIMIZER_LARS);
     maxgl_recipe_objective(middle, &objective);
     assert_int_equal(objective.estimator, MAXGL_MI_INFONCE);
     assert_int_equal(objective.local_pairs, MAXGL_LOCAL_CROSS);

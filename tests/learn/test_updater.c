@@ -1,0 +1,284 @@
+/* What a step makes of the parameters, for both tasks, on videos in memory. */
+#include "learn/feed.h"
+#include "learn/trainer.h"
+
+#include "../media/folder.h"
+
+#include <math.h>
+#include <maxgl/error.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *const tiny[] = {"network.name=r3d-vcop",
+                                   "network.width=0.0625",
+                                   "clip.frames=4",
+                                   "clip.stride=1",
+                                   "clip.size=16",
+                                   "data.path=synth:videos=24,test=0,test_new=0,width=16,height=16,frames=8",
+                                   "data.label=appearance",
+                                   "objective.hidden=16",
+                                   "objective.regions=1,1,1",
+                                   "train.batch=4",
+                                   "train.lr=0.5",
+                                   NULL};
+
+#define LARS "train.optimizer=lars train.trust=0.02 train.weight_decay=0.01"
+#define RECOGNITION " train.task=recognition"
+
+typedef struct {
+    MaxglRecipe *recipe;
+    MaxglContext *context;
+    MaxglDataset *dataset;
+    MaxglClasses *classes;
+    MaxglLoader *loader;
+    MaxglTrainer *trainer;
+    char *folder;
+} Fixture;
+
+static int group_set_up(void **state)
+{
+    *state = maxgl_context_open(NULL, NULL);
+    return *state ? 0 : -1;
+}
+
+static int group_tear_down(void **state)
+{
+    maxgl_context_close(*state);
+    return 0;
+}
+
+/* @extra: further options with spaces between them. */
+static void fixture_open(Fixture *f, MaxglContext *context, const char *extra)
+{
+    g_auto(GStrv) sets = g_strsplit(extra, " ", -1);
+    g_autoptr(GError) error = NULL;
+    MaxglLoaderOptions options;
+    *f = (Fixture){.recipe = maxgl_recipe_new(), .context = context, .folder = test_folder_new()};
+    assert_true(maxgl_options_load(&maxgl_recipe_table, f->recipe, NULL, tiny, NULL));
+    maxgl_options_load(&maxgl_recipe_table, f->recipe, NULL, (const char *const *)sets, &error);
+    assert_null(error);
+    maxgl_recipe_validate(f->recipe, &error);
+    assert_null(error);
+    const MaxglTask *task = maxgl_task_of(f->recipe);
+    f->dataset = maxgl_feed_open(f->recipe, NULL);
+    assert_true(maxgl_feed_classes(f->recipe, task, f->dataset, &f->classes, NULL));
+    maxgl_feed_loader_options(f->recipe, task, &options);
+    f->loader = maxgl_loader_new(f->dataset, &options, NULL);
+    f->trainer = maxgl_trainer_new(context, f->recipe, task, f->classes, &error);
+    assert_null(error);
+}
+
+static void fixture_close(Fixture *f)
+{
+    maxgl_trainer_free(f->trainer);
+    maxgl_loader_free(f->loader);
+    maxgl_classes_free(f->classes);
+    maxgl_dataset_free(f->dataset);
+    maxgl_recipe_free(f->recipe);
+    test_folder_remove(f->folder);
+}
+
+static void run(Fixture *f, guint32 first, guint32 last)
+{
+    for (guint32 step = first; step <= last; step++) {
+        g_autoptr(MaxglBatch) batch = NULL;
+        g_autoptr(GError) error = NULL;
+        assert_true(maxgl_loader_next(f->loader, &batch, NULL));
+        maxgl_trainer_step(f->trainer, batch, step, f->recipe->train.lr, &error);
+        assert_null(error);
+    }
+}
+
+/* ---------------- flat buffers by name ---------------- */
+
+/* The numbers of every learnt parameter in a flat buffer, an array each; NULL for statistics. */
+static GPtrArray *read_flat(const MaxglParameters *parameters, cl_mem flat)
+{
+    GPtrArray *arrays = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < maxgl_parameters_count(parameters); i++) {
+        const MaxglParameter *p = maxgl_parameters_get(parameters, i);
+        float *values = p->group == MAXGL_PARAMETER_STATISTIC ? NULL : g_new(float, p->count);
+        g_ptr_array_add(arrays, values);
+        if (values)
+            assert_true(maxgl_parameters_read_from(parameters, flat, i, values, NULL));
+    }
+    return arrays;
+}
+
+static double norm_of(const float *values, gint64 n)
+{
+    double sum = 0;
+    for (gint64 i = 0; i < n; i++)
+        sum += (double)values[i] * (double)values[i];
+    return sqrt(sum);
+}
+
+/* ---------------- LARS ---------------- */
+
+/* What the first step of LARS makes of one parameter: its velocity is the step that was taken. */
+static void assert_step(const MaxglRecipe *recipe, const MaxglParameter *p, const float *w, const float *g,
+                        const float *v, const float *after, double scale)
+{
+    const gboolean decayed = p->group == MAXGL_PARAMETER_DECAYED;
+    const double decay = decayed ? recipe->train.weight_decay : 0;
+    const double of_w = norm_of(w, p->count), of_g = scale * norm_of(g, p->count);
+    const double ratio =
+        decayed && of_w > 0 && of_g > 0 ? recipe->train.trust * of_w / (of_g + decay * of_w) : 1;
+    double error = 0, norm = 0;
+    for (gint64 i = 0; i < p->count; i++) {
+        const double want = ratio * recipe->train.lr * (scale * g[i] + decay * w[i]);
+        error += (want - v[i]) * (want - v[i]);
+        norm += want * want;
+        assert_float_equal(after[i], w[i] - v[i], 0);
+    }
+    if (!(error <= 1e-11 * norm))
+        fail_msg("%s: relative error %g", p->name, sqrt(error / norm));
+}
+
+static void assert_lars(MaxglContext *context, const char *options)
+{
+    Fixture f;
+    fixture_open(&f, context, options);
+    const MaxglTrainingState *state = maxgl_trainer_state(f.trainer);
+    MaxglParameters *parameters = state->parameters;
+    const guint n = maxgl_parameters_count(parameters);
+    g_autoptr(GPtrArray) before = read_flat(parameters, maxgl_parameters_values(parameters));
+    run(&f, 1, 1);
+    g_autoptr(GPtrArray) after = read_flat(parameters, maxgl_parameters_values(parameters));
+    g_autoptr(GPtrArray) gradients = read_flat(parameters, maxgl_parameters_gradients(parameters));
+    g_autoptr(GPtrArray) velocities = read_flat(parameters, state->states[0]);
+    const int frozen = maxgl_recipe_frozen(f.recipe, state->resnet);
+    double sum = 0;
+    for (guint i = 0; i < n; i++)
+        if (gradients->pdata[i])
+            sum += pow(norm_of(gradients->pdata[i], maxgl_parameters_get(parameters, i)->count), 2);
+    const double scale =
+        f.recipe->train.clip_norm > 0 ? MIN(1, f.recipe->train.clip_norm / (sqrt(sum) + 1e-6)) : 1;
+    assert_true(f.recipe->train.clip_norm == 0 || scale < 0.5);
+    guint kept = 0;
+    for (guint i = 0; i < n; i++) {
+        const MaxglParameter *p = maxgl_parameters_get(parameters, i);
+        const gboolean is_frozen =
+            frozen > 0 && !g_str_has_prefix(p->name, "layer4.") && !g_str_has_prefix(p->name, "fc.");
+        if (!before->pdata[i])
+            continue;
+        kept += is_frozen;
+        if (is_frozen)
+            assert_memory_equal(before->pdata[i], after->pdata[i], (gsize)p->count * sizeof(float));
+        else
+            assert_step(f.recipe, p, before->pdata[i], gradients->pdata[i], velocities->pdata[i],
+                        after->pdata[i], scale);
+    }
+    assert_true((kept > 0) == (frozen > 0));
+    fixture_close(&f);
+}
+
+static void test_lars(void **state)
+{
+    assert_lars(*state, LARS);
+    assert_lars(*state, LARS " train.clip_norm=0.001");
+    assert_lars(*state, LARS RECOGNITION);
+    assert_lars(*state, LARS RECOGNITION " finetune.layers=layer4 train.clip_norm=0.001");
+}
+
+/* One batch over and over must be learnt by heart. */
+static void test_lars_learns(void **state)
+{
+    Fixture f;
+    g_autoptr(MaxglBatch) batch = NULL;
+    double first[MAXGL_TASK_MAX_VALUES], last[MAXGL_TASK_MAX_VALUES];
+    fixture_open(&f, *state, LARS);
+    assert_true(maxgl_loader_next(f.loader, &batch, NULL));
+    for (guint32 step = 1; step <= 60; step++) {
+        assert_true(maxgl_trainer_step(f.trainer, batch, step, f.recipe->train.lr, NULL));
+        if (step == 1)
+            assert_true(maxgl_trainer_read(f.trainer, first, NULL));
+    }
+    assert_true(maxgl_trainer_read(f.trainer, last, NULL));
+    if (!(last[0] < first[0] - 0.5))
+        fail_msg("the loss went from %g to %g", first[0], last[0]);
+    fixture_close(&f);
+}
+
+/* ---------------- memory, checkpoints ---------------- */
+
+/* How much more a trainer takes than was predicted: tables of the clips' preparer. */
+static gint64 surplus(MaxglContext *context, const char *options)
+{
+    Fixture f;
+    const guint64 before = context->allocated;
+    fixture_open(&f, context, options);
+    const guint64 taken = context->allocated - before;
+    const guint64 predicted =
+        maxgl_trainer_predict_bytes(context, f.recipe, maxgl_task_of(f.recipe), f.classes, NULL);
+    fixture_close(&f);
+    return (gint64)taken - (gint64)predicted;
+}
+
+static void test_memory_is_known_before(void **state)
+{
+    const gint64 plain = surplus(*state, "");
+    assert_in_range(plain, 0, 8192);
+    assert_int_equal(surplus(*state, LARS), plain);
+    assert_int_equal(surplus(*state, LARS " train.clip_norm=1"), plain);
+    assert_int_equal(surplus(*state, LARS RECOGNITION " finetune.layers=layer4"), plain);
+}
+
+static char *saved(const Fixture *f, const char *name, gint64 step, gsize *size)
+{
+    const MaxglTrainingPosition position = {step, 24};
+    g_autofree char *path = test_folder_path(f->folder, name);
+    g_autoptr(MaxglModelInfo) info = maxgl_recipe_model_info(f->recipe, maxgl_trainer_resnet(f->trainer));
+    assert_true(maxgl_checkpoint_save(path, maxgl_trainer_state(f->trainer), &position, info, NULL));
+    char *bytes = NULL;
+    assert_true(g_file_get_contents(path, &bytes, size, NULL));
+    return bytes;
+}
+
+/* Three steps, a checkpoint, three steps: the same bytes in a trainer that goes on from the checkpoint. */
+static void assert_resumes(MaxglContext *context, const char *options)
+{
+    Fixture first, second;
+    gsize size = 0, other_size = 0;
+    MaxglTrainingPosition position;
+    fixture_open(&first, context, options);
+    fixture_open(&second, context, options);
+    run(&first, 1, 3);
+    g_free(saved(&first, "three.safetensors", 3, &size));
+    const guint64 predicted = maxgl_checkpoint_bytes(maxgl_trainer_state(first.trainer));
+    assert_true(predicted >= size && predicted < 2 * size + 65536);
+    g_autofree char *path = test_folder_path(first.folder, "three.safetensors");
+    run(&second, 1, 2);
+    run(&second, 7, 7); /* whatever was there before is overwritten */
+    assert_true(maxgl_checkpoint_load(path, maxgl_trainer_state(second.trainer), &position, NULL));
+    assert_int_equal(position.step, 3);
+    run(&first, 4, 6);
+    run(&second, 4, 6);
+    g_autofree char *bytes = saved(&first, "six.safetensors", 6, &size);
+    g_autofree char *other = saved(&second, "six.safetensors", 6, &other_size);
+    assert_int_equal(size, other_size);
+    assert_memory_equal(bytes, other, size);
+    fixture_close(&first);
+    fixture_close(&second);
+}
+
+static void test_checkpoints_hold_everything(void **state)
+{
+    assert_resumes(*state, LARS);
+    assert_resumes(*state, LARS RECOGNITION " finetune.layers=layer4 train.clip_norm=1");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lars),
+        cmocka_unit_test(test_lars_learns),
+        cmocka_unit_test(test_memory_is_known_before),
+        cmocka_unit_test(test_checkpoints_hold_everything),
+    };
+    return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
+}
