@@ -5,6 +5,12 @@
 //   grey_frames    … and over its columns
 //   finish         rows of the output's height, colours, normalisation, storing
 //
+// and of a clip that is blurred, instead of the last,
+//
+//   planes         the same into planes R, G, B of rows of @pitch floats
+//   blur_rows      weighted sums along their rows …
+//   blur_columns   … and columns, storing
+//
 // Which samples an output is made of, and with which weights, comes in tables, so one text serves every pixel format, siting and
 // filter. A work-item handles VECTOR pixels of a row at a time and walks on by the grid's size: the launch decides how much each
 // one does. Rows are @pitch floats long, a multiple of VECTOR: past the width they repeat the last pixel.
@@ -201,6 +207,17 @@ static inline void store(const Colour c, global float *out, const size_t plane, 
         }
 }
 
+// VECTOR pixels with their colours changed, normalised. mean: of grey.
+static inline Colour finished(global const float *resized, global const int *tables, global const float *weights,
+                              const ClipParameters *p, const float mean, const int frame, const int y, const int x)
+{
+    Colour c = change_colour(load(resized, tables, weights, p, frame, y, x), p, mean);
+    c.r = fma(c.r, (floatv)(p->scale[0]), (floatv)(p->shift[0]));
+    c.g = fma(c.g, (floatv)(p->scale[1]), (floatv)(p->shift[1]));
+    c.b = fma(c.b, (floatv)(p->scale[2]), (floatv)(p->shift[2]));
+    return c;
+}
+
 // out: the first float of the sample. frame_sums is read only where contrast is changed.
 kernel void clip_prepare_finish(global const float *resized, global const int *tables, global const float *weights,
                                 const ClipParameters p, global const float *frame_sums, global float *out, const ulong sample)
@@ -210,10 +227,88 @@ kernel void clip_prepare_finish(global const float *resized, global const int *t
     const float mean = p.contrast != 1.0f ? clip_mean(frame_sums, &p) : 0.0f;
     for (int y = get_global_id(1); y < p.height; y += get_global_size(1))
         for (int x = get_global_id(0) * VECTOR; x < p.width; x += get_global_size(0) * VECTOR) {
-            Colour c = change_colour(load(resized, tables, weights, &p, frame, y, x), &p, mean);
-            c.r = fma(c.r, (floatv)(p.scale[0]), (floatv)(p.shift[0]));
-            c.g = fma(c.g, (floatv)(p.scale[1]), (floatv)(p.shift[1]));
-            c.b = fma(c.b, (floatv)(p.scale[2]), (floatv)(p.shift[2]));
+            const Colour c = finished(resized, tables, weights, &p, mean, frame, y, x);
+            const size_t pixel = ((size_t)frame * p.height + y) * p.width + x;
+            store(c, out + sample + pixel * BLOCK, pixels * BLOCK, p.width - x);
+        }
+}
+
+// planes: 3 × frames × height × pitch.
+kernel void clip_prepare_planes(global const float *resized, global const int *tables, global const float *weights,
+                                const ClipParameters p, global const float *frame_sums, global float *planes)
+{
+    const int frame = get_global_id(2);
+    const size_t plane = (size_t)p.frames * p.height * p.pitch;
+    const float mean = p.contrast != 1.0f ? clip_mean(frame_sums, &p) : 0.0f;
+    for (int y = get_global_id(1); y < p.height; y += get_global_size(1))
+        for (int x = get_global_id(0) * VECTOR; x < p.pitch; x += get_global_size(0) * VECTOR) {
+            const Colour c = finished(resized, tables, weights, &p, mean, frame, y, x);
+            global float *to = planes + ((size_t)frame * p.height + y) * p.pitch + x;
+            VSTORE(c.r, 0, to);
+            VSTORE(c.g, 0, to + plane);
+            VSTORE(c.b, 0, to + 2 * plane);
+        }
+}
+
+// Which of n pixels in a row stands for pixel i beyond their ends: 2 1 0 1 2 … n−1 n−2 …, and back again where n is small.
+static inline int mirrored(const int i, const int n)
+{
+    if (i >= 0 && i < n)
+        return i;
+    const int period = max(2 * (n - 1), 1), at = (int)abs(i) % period;
+    return min(at, period - at);
+}
+
+// The weighted sums around VECTOR pixels of a row from x on. weights[0]: of the pixel itself.
+static inline floatv blur_row(global const float *row, const int width, global const float *weights, const int radius, const int x)
+{
+    floatv sum = 0;
+#if VECTOR == 1
+    for (int k = -radius; k <= radius; k++)
+        sum = fma(weights[k], row[mirrored(x + k, width)], sum);
+#else
+    if (x >= radius && x + VECTOR + radius <= width) {
+        for (int k = -radius; k <= radius; k++)
+            sum = fma((floatv)(weights[k]), VLOAD(0, row + x + k), sum);
+        return sum;
+    }
+    float around[VECTOR + 2 * CLIP_BLUR_RADIUS];
+    for (int i = 0; i < VECTOR + 2 * radius; i++)
+        around[i] = row[mirrored(x - radius + i, width)];
+    for (int k = -radius; k <= radius; k++)
+        sum = fma((floatv)(weights[k]), VLOAD(0, around + radius + k), sum);
+#endif
+    return sum;
+}
+
+kernel void clip_prepare_blur_rows(global const float *planes, global const float *weights, const ClipParameters p,
+                                   global float *blurred)
+{
+    const size_t picture = get_global_id(2); // of all planes and frames
+    for (int y = get_global_id(1); y < p.height; y += get_global_size(1)) {
+        const size_t row = (picture * p.height + y) * p.pitch;
+        for (int x = get_global_id(0) * VECTOR; x < p.pitch; x += get_global_size(0) * VECTOR)
+            VSTORE(blur_row(planes + row, p.width, weights + p.blur_weights, p.blur_radius, x), 0, blurred + row + x);
+    }
+}
+
+// out: the first float of the sample.
+kernel void clip_prepare_blur_columns(global const float *blurred, global const float *weights, const ClipParameters p,
+                                      global float *out, const ulong sample)
+{
+    const int frame = get_global_id(2);
+    const size_t pixels = (size_t)p.frames * p.height * p.width, plane = (size_t)p.frames * p.height * p.pitch;
+    weights += p.blur_weights;
+    for (int y = get_global_id(1); y < p.height; y += get_global_size(1))
+        for (int x = get_global_id(0) * VECTOR; x < p.width; x += get_global_size(0) * VECTOR) {
+            Colour c = {0, 0, 0};
+            for (int k = -p.blur_radius; k <= p.blur_radius; k++) {
+                global const float *from = blurred + ((size_t)frame * p.height + mirrored(y + k, p.height)) * p.pitch + x;
+                const floatv weight = weights[k];
+                c.r = fma(weight, VLOAD(0, from), c.r);
+                c.g = fma(weight, VLOAD(0, from + plane), c.g);
+                c.b = fma(weight, VLOAD(0, from + 2 * plane), c.b);
+            }
             const size_t pixel = ((size_t)frame * p.height + y) * p.width + x;
             store(c, out + sample + pixel * BLOCK, pixels * BLOCK, p.width - x);
         }

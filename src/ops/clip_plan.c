@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+_Static_assert(CLIP_BLUR_RADIUS == 3 * MAXGL_CLIP_BLUR_MAX, "the kernels have room for the widest blur");
+
 static gboolean view_validate(const MaxglClipView *v, GError **error)
 {
     const float all[] = {v->x, v->y, v->width, v->height, v->brightness, v->contrast, v->saturation, v->hue};
@@ -20,6 +22,11 @@ static gboolean view_validate(const MaxglClipView *v, GError **error)
                     "view: brightness %g, contrast %g, saturation %g must not be below 0, hue %g must be "
                     "within −0.5 … 0.5",
                     (double)v->brightness, (double)v->contrast, (double)v->saturation, (double)v->hue);
+        return FALSE;
+    }
+    if (!(v->blur >= 0 && v->blur <= MAXGL_CLIP_BLUR_MAX)) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "view: a blur of %g pixels must be within 0 … %d",
+                    (double)v->blur, MAXGL_CLIP_BLUR_MAX);
         return FALSE;
     }
     return TRUE;
@@ -62,6 +69,17 @@ static ClipTaps place_tables(const MaxglClipTaps *taps, int outputs, gsize *word
     const ClipTaps at = {(int)*words, (int)(*words + n), taps->taps};
     *words += 2 * n;
     return at;
+}
+
+static void place_blur(MaxglClipPlan *plan, float sigma, gsize *words)
+{
+    ClipParameters *p = &plan->parameters;
+    plan->blur = sigma;
+    if (sigma == 0)
+        return;
+    p->blur_radius = (int)ceil(3 * (double)sigma);
+    p->blur_weights = (int)*words + p->blur_radius;
+    *words += 2 * (gsize)p->blur_radius + 1;
 }
 
 /* Where everything lies: tables, pixels, resized rows. */
@@ -133,6 +151,7 @@ gboolean maxgl_clip_plan_init(MaxglClipPlan *plan, const MaxglClipPreparerOption
         part->samples.columns = place_tables(&part->columns, p->pitch, &words);
         rows[i] = place_tables(&part->rows, options->height, &words);
     }
+    place_blur(plan, view->blur, &words);
     plan->bytes = words * 4;
     for (int i = 0; i < plan->parts; i++)
         place_part(&plan->part[i], options->frames, &plan->bytes, &plan->resized_floats, p->pitch);
@@ -176,6 +195,20 @@ static void write_rows(const MaxglClipTaps *taps, ClipTaps at, gint32 *places, f
     }
 }
 
+/* A Gaussian that adds up to 1. */
+static void write_blur(const MaxglClipPlan *plan, float *weights)
+{
+    const int radius = plan->parameters.blur_radius;
+    const double sigma = plan->blur;
+    double total = 0;
+    if (radius == 0)
+        return;
+    for (int k = -radius; k <= radius; k++)
+        total += exp(-0.5 * k * k / (sigma * sigma));
+    for (int k = -radius; k <= radius; k++)
+        weights[plan->parameters.blur_weights + k] = (float)(exp(-0.5 * k * k / (sigma * sigma)) / total);
+}
+
 static void write_pixels(const MaxglClipPart *part, const MaxglFrameLayout *layout, const guint8 *frame,
                          guint8 *to)
 {
@@ -193,6 +226,7 @@ void maxgl_clip_plan_write(const MaxglClipPlan *plan, const MaxglFrameLayout *la
 {
     const ClipParameters *p = &plan->parameters;
     int component = 0;
+    write_blur(plan, memory);
     for (int i = 0; i < plan->parts; i++) {
         const MaxglClipPart *part = &plan->part[i];
         const ClipSamples *s = &part->samples;

@@ -23,6 +23,7 @@ typedef struct {
     int parts; /**< 1 or 2 */
     MaxglClipPart part[2];
     ClipParameters parameters;
+    float blur;           /**< σ, 0: none */
     gsize bytes;          /**< of the memory that maxgl_clip_plan_write() fills */
     gsize resized_floats; /**< of the kernels' scratch memory */
 } MaxglClipPlan;

@@ -7,10 +7,21 @@
 
 enum { DEFAULT_STAGING = 2, MAX_STAGING = 4096 };
 
-typedef enum { RESIZE_WIDTH, GREY_COLUMNS, GREY_FRAMES, FINISH, KERNELS } KernelIndex;
+typedef enum {
+    RESIZE_WIDTH,
+    GREY_COLUMNS,
+    GREY_FRAMES,
+    FINISH,
+    PLANES,
+    BLUR_ROWS,
+    BLUR_COLUMNS,
+    KERNELS
+} KernelIndex;
 
 static const char *const kernel_names[KERNELS] = {"clip_prepare_resize_width", "clip_prepare_grey_columns",
-                                                  "clip_prepare_grey_frames", "clip_prepare_finish"};
+                                                  "clip_prepare_grey_frames",  "clip_prepare_finish",
+                                                  "clip_prepare_planes",       "clip_prepare_blur_rows",
+                                                  "clip_prepare_blur_columns"};
 
 /* Memory for one clip's tables and pixels, and the last launch that reads them (NULL = free). */
 typedef struct {
@@ -32,6 +43,7 @@ struct MaxglClipPreparer {
     cl_mem resized; /* scratch of the kernels; they run in order, so one does */
     gsize resized_bytes;
     cl_mem sums, frame_sums; /* of grey */
+    cl_mem planes, blurred;  /* of clips that are blurred; made for the first */
 };
 
 static gboolean options_validate(const MaxglClipPreparerOptions *o, GError **error)
@@ -131,6 +143,8 @@ void maxgl_clip_preparer_free(MaxglClipPreparer *p)
     maxgl_buffer_free(p->context, p->resized);
     maxgl_buffer_free(p->context, p->sums);
     maxgl_buffer_free(p->context, p->frame_sums);
+    maxgl_buffer_free(p->context, p->planes);
+    maxgl_buffer_free(p->context, p->blurred);
     for (int k = 0; k < KERNELS; k++)
         if (p->kernels[k])
             clReleaseKernel(p->kernels[k]);
@@ -159,9 +173,20 @@ static gsize grown(gsize have, gsize need)
     return MAX(need, MIN(have + have / 2, (gsize)G_MAXINT32));
 }
 
+static gboolean make_planes(MaxglClipPreparer *p, const MaxglClipPlan *plan, GError **error)
+{
+    const ClipParameters *c = &plan->parameters;
+    const gsize bytes = 3 * (gsize)c->frames * (gsize)c->height * (gsize)c->pitch * sizeof(float);
+    const char *what = "a clip under its blur";
+    return (p->planes || (p->planes = maxgl_buffer_new(p->context, bytes, what, error))) &&
+           (p->blurred || (p->blurred = maxgl_buffer_new(p->context, bytes, what, error)));
+}
+
 static gboolean grow_scratch(MaxglClipPreparer *p, const MaxglClipPlan *plan, GError **error)
 {
     const gsize need = plan->resized_floats * sizeof(float);
+    if (plan->parameters.blur_radius > 0 && !make_planes(p, plan, error))
+        return FALSE;
     if (p->resized && p->resized_bytes >= need)
         return TRUE;
     maxgl_buffer_free(p->context, p->resized);
@@ -290,21 +315,61 @@ static gboolean launch_grey(MaxglClipPreparer *p, const Slot *slot, const MaxglC
            launch_end(&rows, (const gsize[3]){frames, 1, 1}, (const gsize[3]){1, 1, 1}, NULL, NULL, error);
 }
 
-static gboolean launch_finish(MaxglClipPreparer *p, const Slot *slot, const MaxglClipPlan *plan,
-                              const MaxglTensor *out, int n, cl_event *done, GError **error)
+/* Enqueues @l, which writes @pictures pictures of the output's size. */
+static gboolean launch_pictures(Launch *l, const ClipParameters *parameters, int pictures, cl_event *done,
+                                GError **error)
 {
-    const ClipParameters *parameters = &plan->parameters;
-    const cl_ulong sample = (cl_ulong)n * (maxgl_shape_floats(&out->shape) / (gsize)out->shape.n);
+    const MaxglClipPreparer *p = l->preparer;
     const gsize items[3] = {pieces(parameters->width, p->vector * p->run),
-                            pieces(parameters->height, p->rows), (gsize)parameters->frames};
-    Launch l = launch_begin(p, FINISH);
+                            pieces(parameters->height, p->rows), (gsize)pictures};
+    return launch_end(l, items, (const gsize[3]){p->group[0], p->group[1], 1}, NULL, done, error);
+}
+
+/* Begins @kernel, one of those that take resized rows to colours. */
+static Launch launch_colours(MaxglClipPreparer *p, KernelIndex kernel, const Slot *slot,
+                             const ClipParameters *parameters)
+{
+    Launch l = launch_begin(p, kernel);
     pass(&l, sizeof(cl_mem), &p->resized);
     pass_tables(&l, slot);
     pass(&l, sizeof *parameters, parameters);
     pass(&l, sizeof(cl_mem), &p->frame_sums);
-    pass(&l, sizeof(cl_mem), &out->buffer);
-    pass(&l, sizeof sample, &sample);
-    return launch_end(&l, items, (const gsize[3]){p->group[0], p->group[1], 1}, NULL, done, error);
+    return l;
+}
+
+/* Begins @kernel, one of those that blur @from. */
+static Launch launch_blur(MaxglClipPreparer *p, KernelIndex kernel, const Slot *slot,
+                          const ClipParameters *parameters, const cl_mem *from)
+{
+    Launch l = launch_begin(p, kernel);
+    pass(&l, sizeof(cl_mem), from);
+    pass(&l, sizeof(cl_mem), &slot->buffer);
+    pass(&l, sizeof *parameters, parameters);
+    return l;
+}
+
+/* What is left to do once rows are resized and the mean of grey is known. */
+static gboolean launch_finish(MaxglClipPreparer *p, const Slot *slot, const ClipParameters *parameters,
+                              const MaxglTensor *out, int n, cl_event *done, GError **error)
+{
+    const cl_ulong sample = (cl_ulong)n * (maxgl_shape_floats(&out->shape) / (gsize)out->shape.n);
+    const int frames = parameters->frames;
+    Launch last;
+    if (parameters->blur_radius == 0) {
+        last = launch_colours(p, FINISH, slot, parameters);
+    } else {
+        Launch planes = launch_colours(p, PLANES, slot, parameters);
+        pass(&planes, sizeof(cl_mem), &p->planes);
+        Launch rows = launch_blur(p, BLUR_ROWS, slot, parameters, &p->planes);
+        pass(&rows, sizeof(cl_mem), &p->blurred);
+        if (!launch_pictures(&planes, parameters, frames, NULL, error) ||
+            !launch_pictures(&rows, parameters, 3 * frames, NULL, error))
+            return FALSE;
+        last = launch_blur(p, BLUR_COLUMNS, slot, parameters, &p->blurred);
+    }
+    pass(&last, sizeof(cl_mem), &out->buffer);
+    pass(&last, sizeof sample, &sample);
+    return launch_pictures(&last, parameters, frames, done, error);
 }
 
 static gboolean enqueue(MaxglClipPreparer *p, Slot *slot, const MaxglClipPlan *plan, cl_event sent,
@@ -315,7 +380,7 @@ static gboolean enqueue(MaxglClipPreparer *p, Slot *slot, const MaxglClipPlan *p
             return FALSE;
     if (plan->parameters.contrast != 1.0F && !launch_grey(p, slot, plan, error))
         return FALSE;
-    return launch_finish(p, slot, plan, out, n, &slot->busy, error);
+    return launch_finish(p, slot, &plan->parameters, out, n, &slot->busy, error);
 }
 
 gboolean maxgl_clip_preparer_run_frames(MaxglClipPreparer *p, const MaxglFrameLayout *layout,

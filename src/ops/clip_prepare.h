@@ -1,4 +1,4 @@
-/* From decoded 8-bit frames to a network's input: crop, resize, flip, colour, normalise.
+/* From decoded 8-bit frames to a network's input: crop, resize, flip, colour, normalise, blur.
  *
  * What is computed, in this order, in real numbers (nothing is rounded to 8 bits on the way):
  *
@@ -21,12 +21,19 @@
  *      grey        c' = grey
  *    with grey = 0.2989 R + 0.587 G + 0.114 B. The mean is summed in a fixed order: equal input, equal bits.
  * 4. Normalise: (c − mean)/std for each channel.
+ * 5. Blur each frame, where view.blur = σ > 0: weights exp(−k²/2σ²) for the pixels k = −⌈3σ⌉ … ⌈3σ⌉ away,
+ *    divided by their sum, along rows and along columns; beyond the edges the picture is mirrored without
+ *    repeating the edge (…2 1 0 1 2…), as often as a small picture needs. That is torchvision's gaussian_blur
+ *    with kernels of 2⌈3σ⌉ + 1. (Normalisation may come first, since the weights add up to 1.)
  */
 #ifndef MAXGL_OPS_CLIP_PREPARE_H
 #define MAXGL_OPS_CLIP_PREPARE_H
 
 #include "ops/tensor.h"
 #include <maxgl/frames.h>
+
+/** Largest σ of a blur, pixels. */
+enum { MAXGL_CLIP_BLUR_MAX = 16 };
 
 /** What every clip becomes. */
 typedef struct {

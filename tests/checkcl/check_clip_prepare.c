@@ -20,6 +20,7 @@ typedef struct {
     MaxglColorMatrix matrix;
     float colours[4];
     gboolean grey;
+    float blur;
 } Variant;
 
 #define SAME                                                                                                 \
@@ -27,7 +28,7 @@ typedef struct {
         1, 1, 1, 0                                                                                           \
     }
 static const Variant variants[] = {
-    {7, 5, 2, 5, 7, 1, 0, 0, 0, 7, 5, FALSE, FALSE, FALSE, MAXGL_MATRIX_BT601, SAME, FALSE},
+    {7, 5, 2, 5, 7, 1, 0, 0, 0, 7, 5, FALSE, FALSE, FALSE, MAXGL_MATRIX_BT601, SAME, FALSE, 0},
     {9,
      7,
      2,
@@ -44,8 +45,9 @@ static const Variant variants[] = {
      TRUE,
      MAXGL_MATRIX_BT709,
      {0.7F, 1.3F, 1.4F, 0.1F},
-     FALSE},
-    {1, 1, 1, 1, 1, 4, 1, 0, 0, 1, 1, FALSE, FALSE, FALSE, MAXGL_MATRIX_BT709, SAME, TRUE},
+     FALSE,
+     0.7F},
+    {1, 1, 1, 1, 1, 4, 1, 0, 0, 1, 1, FALSE, FALSE, FALSE, MAXGL_MATRIX_BT709, SAME, TRUE, 1},
     {6,
      9,
      3,
@@ -62,8 +64,10 @@ static const Variant variants[] = {
      FALSE,
      MAXGL_MATRIX_BT601,
      {1.2F, 0.6F, 0, -0.3F},
-     FALSE},
-    {2, 3, 1, 7, 9, 3, 0, -1, -2, 6, 8, TRUE, TRUE, TRUE, MAXGL_MATRIX_BT601, {1.4F, 1, 0.6F, 0.5F}, TRUE},
+     FALSE,
+     2.1F},
+    {2, 3, 1, 7, 9, 3, 0, -1, -2, 6, 8, TRUE, TRUE, TRUE, MAXGL_MATRIX_BT601, {1.4F, 1, 0.6F, 0.5F}, TRUE, 0},
+    {13, 3, 1, 2, 70, 2, 0, 1, 0, 12, 3, FALSE, TRUE, TRUE, MAXGL_MATRIX_BT601, SAME, FALSE, 0.4F},
     {43,
      31,
      3,
@@ -80,8 +84,9 @@ static const Variant variants[] = {
      FALSE,
      MAXGL_MATRIX_BT709,
      {0.6F, 1.4F, 0.6F, -0.1F},
-     FALSE},
-    {64, 48, 2, 20, 33, 16, 0, 0, 0, 64, 48, TRUE, FALSE, FALSE, MAXGL_MATRIX_BT601, {1, 0, 1, 0}, FALSE},
+     FALSE,
+     1.3F},
+    {64, 48, 2, 20, 33, 16, 0, 0, 0, 64, 48, TRUE, FALSE, FALSE, MAXGL_MATRIX_BT601, {1, 0, 1, 0}, FALSE, 2},
     {90,
      121,
      2,
@@ -98,7 +103,8 @@ static const Variant variants[] = {
      TRUE,
      MAXGL_MATRIX_BT709,
      {1, 1, 1.9F, 0.25F},
-     FALSE},
+     FALSE,
+     0},
     {33,
      18,
      2,
@@ -115,7 +121,8 @@ static const Variant variants[] = {
      FALSE,
      MAXGL_MATRIX_BT709,
      {1.5F, 1.5F, 1, 0},
-     FALSE},
+     FALSE,
+     3.5F},
     {171,
      64,
      1,
@@ -132,9 +139,10 @@ static const Variant variants[] = {
      FALSE,
      MAXGL_MATRIX_BT709,
      {0, 1.5F, 1, 0.2F},
-     FALSE},
+     FALSE,
+     16},
 };
-enum { SMALL_VARIANTS = 5 };
+enum { SMALL_VARIANTS = 6 };
 
 static const float channel_mean[3] = {0.43216F, 0.394666F, 0.37645F},
                    channel_std[3] = {0.22803F, 0.22145F, 0.216989F};
@@ -142,9 +150,9 @@ static const float channel_mean[3] = {0.43216F, 0.394666F, 0.37645F},
 static char *describe(guint index)
 {
     const Variant *v = &variants[index / FORMATS];
-    return g_strdup_printf("%s %d×%d + %d → %d×%d×%d, block %d%s%s", format_names[index % FORMATS], v->width,
-                           v->height, v->padding, v->frames, v->rows, v->columns, v->block,
-                           v->antialias ? ", antialias" : "", v->flip ? ", flip" : "");
+    return g_strdup_printf("%s %d×%d + %d → %d×%d×%d, block %d%s%s, blur %g", format_names[index % FORMATS],
+                           v->width, v->height, v->padding, v->frames, v->rows, v->columns, v->block,
+                           v->antialias ? ", antialias" : "", v->flip ? ", flip" : "", (double)v->blur);
 }
 
 static gboolean is_small(guint index)
@@ -328,6 +336,45 @@ static void change_colours(const Variant *v, double *rgb, gsize pixels)
     }
 }
 
+/* Pixel of a row of @n that stands for @i: back and forth between the ends. */
+static int mirrored(int i, int n)
+{
+    while (n > 1 && (i < 0 || i >= n))
+        i = i < 0 ? -i : 2 * (n - 1) - i;
+    return n > 1 ? i : 0;
+}
+
+/* Blurs @n numbers, @step apart. */
+static void blur_line(double *line, int n, int step, double sigma)
+{
+    const int radius = (int)ceil(3 * sigma);
+    g_autofree double *from = check_zeros((gsize)n);
+    double total = 0;
+    for (int i = 0; i < n; i++) {
+        from[i] = line[i * step];
+        line[i * step] = 0;
+    }
+    for (int k = -radius; k <= radius; k++) {
+        const double weight = exp(-0.5 * k * k / (sigma * sigma));
+        total += weight;
+        for (int i = 0; i < n; i++)
+            line[i * step] += weight * from[mirrored(i + k, n)];
+    }
+    for (int i = 0; i < n; i++)
+        line[i * step] /= total;
+}
+
+static void blur(const Variant *v, double *rgb)
+{
+    const int width = v->columns;
+    for (int line = 0; v->blur > 0 && line < v->frames * v->rows; line++)
+        for (int c = 0; c < 3; c++)
+            blur_line(rgb + 3 * line * width + c, width, 3, (double)v->blur);
+    for (int t = 0; v->blur > 0 && t < v->frames; t++)
+        for (int column = 0; column < 3 * width; column++)
+            blur_line(rgb + 3 * t * v->rows * width + column, v->rows, 3 * width, (double)v->blur);
+}
+
 /* The sample that should come out, 3×T×H×W. */
 static double *reference(const Variant *v, const MaxglFrameLayout *l, const guint8 *frames)
 {
@@ -346,6 +393,7 @@ static double *reference(const Variant *v, const MaxglFrameLayout *l, const guin
                 to_rgb(l, raw, to);
             }
     change_colours(v, rgb, pixels);
+    blur(v, rgb);
     for (gsize i = 0; i < 3 * pixels; i++)
         out[i % 3 * pixels + i / 3] = (rgb[i] - channel_mean[i % 3]) / channel_std[i % 3];
     return out;
@@ -361,8 +409,8 @@ static MaxglClipPreparerOptions make_options(const Variant *v)
 
 static MaxglClipView make_view(const Variant *v)
 {
-    return (MaxglClipView){v->x,          v->y,          v->w,          v->h,          v->flip,
-                           v->colours[0], v->colours[1], v->colours[2], v->colours[3], v->grey};
+    return (MaxglClipView){v->x,          v->y,          v->w,          v->h,    v->flip, v->colours[0],
+                           v->colours[1], v->colours[2], v->colours[3], v->grey, v->blur};
 }
 
 /* Three samples: the clip, zeros that must stay, and the same clip again with its frames in reverse order. */
@@ -402,21 +450,24 @@ typedef struct {
     Variant variant; /* without the frames' size and box */
 } Bench;
 
-#define BENCH(antialias, ...)                                                                                \
+#define BENCH(antialias, blur, ...)                                                                          \
     {                                                                                                        \
-        0, 0, 16, 112, 112, 1, 0, 0, 0, 0, 0, antialias, TRUE, FALSE, MAXGL_MATRIX_BT601, __VA_ARGS__, FALSE \
+        0, 0, 16, 112, 112, 1, 0, 0, 0, 0, 0, antialias, TRUE, FALSE, MAXGL_MATRIX_BT601, __VA_ARGS__,       \
+            FALSE, blur                                                                                      \
     }
 #define JITTER                                                                                               \
     {                                                                                                        \
         0.8F, 1.2F, 1.1F, 0.05F                                                                              \
     }
 static const Bench benches[] = {
-    {"I420 320×240, box of 128×171 → 112", MAXGL_PIXEL_I420, 320, 240, BENCH(FALSE, SAME)},
-    {"the same, colours changed", MAXGL_PIXEL_I420, 320, 240, BENCH(FALSE, JITTER)},
-    {"the same, antialias, colours changed", MAXGL_PIXEL_I420, 320, 240, BENCH(TRUE, JITTER)},
-    {"NV12 1920×1080", MAXGL_PIXEL_NV12, 1920, 1080, BENCH(FALSE, SAME)},
-    {"NV12 1920×1080, antialias", MAXGL_PIXEL_NV12, 1920, 1080, BENCH(TRUE, SAME)},
-    {"RGB 320×240", MAXGL_PIXEL_RGB, 320, 240, BENCH(FALSE, SAME)},
+    {"I420 320×240, box of 128×171 → 112", MAXGL_PIXEL_I420, 320, 240, BENCH(FALSE, 0, SAME)},
+    {"the same, colours changed", MAXGL_PIXEL_I420, 320, 240, BENCH(FALSE, 0, JITTER)},
+    {"the same, antialias, colours changed", MAXGL_PIXEL_I420, 320, 240, BENCH(TRUE, 0, JITTER)},
+    {"the same, colours changed, blur 1", MAXGL_PIXEL_I420, 320, 240, BENCH(FALSE, 1, JITTER)},
+    {"the same, colours changed, blur 2", MAXGL_PIXEL_I420, 320, 240, BENCH(FALSE, 2, JITTER)},
+    {"NV12 1920×1080", MAXGL_PIXEL_NV12, 1920, 1080, BENCH(FALSE, 0, SAME)},
+    {"NV12 1920×1080, antialias", MAXGL_PIXEL_NV12, 1920, 1080, BENCH(TRUE, 0, SAME)},
+    {"RGB 320×240", MAXGL_PIXEL_RGB, 320, 240, BENCH(FALSE, 0, SAME)},
 };
 
 typedef struct {

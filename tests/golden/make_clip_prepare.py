@@ -3,6 +3,7 @@
 
 Run: python3 make_clip_prepare.py > clip_prepare.h   (made with torchvision 0.14.1, GStreamer 1.22.0)
 """
+import math
 import pathlib
 import subprocess
 import tempfile
@@ -15,15 +16,18 @@ NUMBERS = 48  # kept of each clip, evenly spread
 MEAN, STD = (0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989)
 
 # (frames, height, width), (resized height, width), crop (top, left, height, width), antialias, flip,
-# (brightness, contrast, saturation, hue), grey
+# (brightness, contrast, saturation, hue), grey, blur
 CASES = [
-    ((1, 240, 320), (128, 171), (8, 30, 112, 112), False, False, (1, 1, 1, 0), False),
-    ((1, 240, 320), (128, 171), (8, 30, 112, 112), True, False, (1, 1, 1, 0), False),
-    ((2, 30, 41), (20, 26), (3, 5, 12, 14), False, True, (1.3, 0.7, 1.4, 0.1), False),
-    ((3, 33, 20), (11, 13), (0, 2, 11, 9), True, False, (0.6, 1.4, 0.5, -0.3), False),
-    ((2, 9, 7), (21, 20), (4, 1, 16, 17), True, True, (1, 1, 1, 0.5), False),
-    ((1, 16, 16), (16, 16), (0, 0, 16, 16), False, False, (0.9, 0, 2, 0), False),
-    ((2, 24, 18), (12, 12), (1, 2, 8, 8), False, False, (1.5, 1.2, 0.8, 0.02), True),
+    ((1, 240, 320), (128, 171), (8, 30, 112, 112), False, False, (1, 1, 1, 0), False, 0),
+    ((1, 240, 320), (128, 171), (8, 30, 112, 112), True, False, (1, 1, 1, 0), False, 0),
+    ((2, 30, 41), (20, 26), (3, 5, 12, 14), False, True, (1.3, 0.7, 1.4, 0.1), False, 0),
+    ((3, 33, 20), (11, 13), (0, 2, 11, 9), True, False, (0.6, 1.4, 0.5, -0.3), False, 0),
+    ((2, 9, 7), (21, 20), (4, 1, 16, 17), True, True, (1, 1, 1, 0.5), False, 0),
+    ((1, 16, 16), (16, 16), (0, 0, 16, 16), False, False, (0.9, 0, 2, 0), False, 0),
+    ((2, 24, 18), (12, 12), (1, 2, 8, 8), False, False, (1.5, 1.2, 0.8, 0.02), True, 0),
+    ((2, 30, 41), (20, 26), (3, 5, 12, 14), False, True, (1.3, 0.7, 1.4, 0.1), False, 0.75),
+    ((1, 60, 80), (60, 80), (2, 3, 56, 72), False, False, (1, 1, 1, 0), False, 2),
+    ((2, 24, 18), (12, 12), (1, 2, 8, 8), True, False, (1, 1.2, 0.8, 0), True, 1.25),
 ]
 
 
@@ -33,7 +37,7 @@ def pictures(frames, height, width):
     return (37 * x + 91 * y + 53 * c + 29 * t + x * y) % 256
 
 
-def clip(size, resized, crop, antialias, flip, colours, grey):
+def clip(size, resized, crop, antialias, flip, colours, grey, blur):
     frames = torch.from_numpy(pictures(*size)).permute(0, 3, 1, 2).double() / 255
     frames = F.resize(frames, resized, antialias=antialias)
     frames = F.crop(frames, *crop)
@@ -48,6 +52,10 @@ def clip(size, resized, crop, antialias, flip, colours, grey):
     tall = F.adjust_hue(tall, hue)
     if grey:
         tall = F.rgb_to_grayscale(tall, 3)
+    if blur:
+        frames = tall.reshape(3, -1, *crop[2:]).permute(1, 0, 2, 3)
+        frames = F.gaussian_blur(frames, 2 * math.ceil(3 * blur) + 1, blur)
+        tall = frames.permute(1, 0, 2, 3).reshape(3, -1, crop[3])
     return F.normalize(tall, MEAN, STD).flatten()  # 3×T×H×W
 
 
@@ -60,15 +68,15 @@ def write_clips():
     print("/* Number i is element i·(n − 1)/(GOLDEN_NUMBERS − 1), rounded down, of the clip's n in the order 3×T×H×W. */")
     print("static const struct {\n    int size[3];    /* frames, height, width */\n    int resized[2]; /* height, width */")
     print("    int crop[4];    /* top, left, height, width, after resizing */\n    gboolean antialias, flip;")
-    print("    float colours[4]; /* brightness, contrast, saturation, hue */\n    gboolean grey;")
+    print("    float colours[4]; /* brightness, contrast, saturation, hue */\n    gboolean grey;\n    float blur;")
     print("    double want[GOLDEN_NUMBERS];\n} golden_clips[] = {")
-    for size, resized, crop, antialias, flip, colours, grey in CASES:
-        numbers = clip(size, resized, crop, antialias, flip, colours, grey)
+    for size, resized, crop, antialias, flip, colours, grey, blur in CASES:
+        numbers = clip(size, resized, crop, antialias, flip, colours, grey, blur)
         kept = [float(numbers[i * (len(numbers) - 1) // (NUMBERS - 1)]) for i in range(NUMBERS)]
         integers = [braces(v, str) for v in (size, resized, crop)]
         flags = ["TRUE" if v else "FALSE" for v in (antialias, flip, grey)]
         floats = braces(colours, lambda v: f"{float(v)}F")
-        print(f"    {{{', '.join(integers)}, {flags[0]}, {flags[1]}, {floats}, {flags[2]},")
+        print(f"    {{{', '.join(integers)}, {flags[0]}, {flags[1]}, {floats}, {flags[2]}, {float(blur)}F,")
         print(f"     {braces(kept, lambda v: f'{v:.7g}')}}},")
     print("};\n")
 

@@ -102,7 +102,8 @@ static void clips_equal_torchvision(void **state)
                                     .contrast = colours[1],
                                     .saturation = colours[2],
                                     .hue = colours[3],
-                                    .grey = golden_clips[i].grey};
+                                    .grey = golden_clips[i].grey,
+                                    .blur = golden_clips[i].blur};
         MaxglClipPreparerOptions options = options_for(&normalised, size[0], crop[2], crop[3]);
         options.antialias = golden_clips[i].antialias;
         g_autofree guint8 *frames = golden_pictures(size);
@@ -154,8 +155,8 @@ static guint8 *any_clip(int i, MaxglFrameLayout *layout, MaxglClipView *view)
     MaxglRandom random;
     maxgl_random_init(&random, (guint64)i, MAXGL_RANDOM_TEST, 0, 0);
     *layout = rgb_layout(20 + 17 * i % 50, 16 + 23 * i % 60);
-    *view =
-        (MaxglClipView){(float)i, 1, 14, 11 + (float)i, i % 2, 1.1F, i % 3 ? 1.2F : 1, 0.9F, 0.05F, i == 4};
+    *view = (MaxglClipView){(float)i, 1,     14,     11 + (float)i,        i % 2, 1.1F, i % 3 ? 1.2F : 1,
+                            0.9F,     0.05F, i == 4, i % 3 == 1 ? 1.7F : 0};
     guint8 *frames = g_malloc(T * layout->frame_bytes);
     for (gsize k = 0; k < T * layout->frame_bytes; k++)
         frames[k] = (guint8)maxgl_random_below(&random, 256);
@@ -244,6 +245,9 @@ static void senseless_clips_are_refused(void **state)
     REFUSED(view.y = INFINITY, "box");
     REFUSED(view.hue = 0.6F, "hue");
     REFUSED(view.contrast = -0.1F, "contrast");
+    REFUSED(view.blur = -0.5F, "blur");
+    REFUSED(view.blur = 16.5F, "blur");
+    REFUSED(view.blur = NAN, "blur");
     REFUSED(n = 2, "clip 2");
     REFUSED(n = -1, "clip -1");
     REFUSED(out.shape.block = 4, "blocks of 4");

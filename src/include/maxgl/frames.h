@@ -42,6 +42,7 @@ typedef struct {
     float saturation;          /**< factor, 1 = unchanged, 0 = grey */
     float hue;                 /**< shift as a fraction of the colour circle, −0.5 … 0.5, 0 = unchanged */
     gboolean grey;             /**< replace by luma in all three channels */
+    float blur;                /**< σ of a Gaussian in the network's pixels, 0 … 16; 0 = none */
 } MaxglClipView;
 
 G_END_DECLS
