@@ -1,6 +1,7 @@
 #include "learn/recipe.h"
 
 #include "learn/task.h"
+#include "ops/clip_prepare.h"
 
 #include <math.h>
 #include <maxgl/error.h>
@@ -35,6 +36,11 @@ static const MaxglOption options[] = {
      .source = "Hara et al., CVPR 2018"},
     {"clip.stride", MAXGL_OPTION_INT, AT(clip.stride), "2", 1, 1024, .unit = "frames",
      .doc = "from one of a clip's frames to the next, in the video", .source = OURS},
+    {"clip.stride_max", MAXGL_OPTION_INT, AT(augment.stride_max), "0", 0, 1024, .unit = "frames",
+     .doc =
+         "training: a clip's stride is drawn from clip.stride to this, as far as the video is long enough; "
+         "0: clip.stride; embedding always takes clip.stride",
+     .source = OURS},
     {"clip.size", MAXGL_OPTION_INT, AT(clip.size), "112", MAXGL_RESNET_MIN_PIXELS, 1024, .unit = "pixels",
      .doc = "height and width of what the network sees", .source = "Hara et al., CVPR 2018"},
     {"clip.resize_width", MAXGL_OPTION_INT, AT(clip.resize_width), "0", 0, 8192, .unit = "pixels",
@@ -92,6 +98,19 @@ static const MaxglOption options[] = {
      .doc = "shift within ± this part of the colour circle", .source = SIMCLR},
     {"augment.grey", MAXGL_OPTION_FLOAT, AT(augment.grey), "0.2", 0, 1,
      .doc = "probability of losing all colour", .source = SIMCLR},
+
+    {"augment.blur", MAXGL_OPTION_FLOAT, AT(augment.blur), "0.0", 0, 1,
+     .doc = "probability that all frames of a clip are blurred by one Gaussian",
+     .source = "0.5 in Chen et al., \"SimCLR\", ICML 2020"},
+    {"augment.blur_min", MAXGL_OPTION_FLOAT, AT(augment.blur_min), "0.1", 0.01, MAXGL_CLIP_BLUR_MAX,
+     .unit = "pixels", .doc = "its smallest standard deviation, in pixels that the network sees",
+     .source = "Chen et al., \"SimCLR\", ICML 2020"},
+    {"augment.blur_max", MAXGL_OPTION_FLOAT, AT(augment.blur_max), "2.0", 0.01, MAXGL_CLIP_BLUR_MAX,
+     .unit = "pixels", .doc = "largest standard deviation",
+     .source = "Chen et al., \"SimCLR\", ICML 2020, for pictures twice as wide"},
+
+    {"augment.time_jitter", MAXGL_OPTION_INT, AT(augment.time_jitter), "0", 0, 1024, .unit = "frames",
+     .doc = "that each of a clip's frames is displaced in time at most, their order kept", .source = OURS},
 
     {"augment.mix", MAXGL_OPTION_FLOAT, AT(augment.mix), "0.0", 0, 1,
      .doc =
@@ -296,6 +315,12 @@ static gboolean validate_ranges(const MaxglRecipe *r, GError **error)
     if (r->augment.ratio_min > r->augment.ratio_max)
         return refuse(error, "augment.ratio_min: %g is above augment.ratio_max = %g", r->augment.ratio_min,
                       r->augment.ratio_max);
+    if (r->augment.blur_min > r->augment.blur_max)
+        return refuse(error, "augment.blur_min: %g is above augment.blur_max = %g", r->augment.blur_min,
+                      r->augment.blur_max);
+    if (r->augment.stride_max != 0 && r->augment.stride_max < r->clip.stride)
+        return refuse(error, "clip.stride_max: %d is below clip.stride = %d; 0 gives all clips clip.stride",
+                      r->augment.stride_max, r->clip.stride);
     if (r->augment.mix_min > r->augment.mix_max)
         return refuse(error, "augment.mix_min: %g is above augment.mix_max = %g", r->augment.mix_min,
                       r->augment.mix_max);

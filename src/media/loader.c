@@ -103,24 +103,26 @@ static gboolean choose_clips(const MaxglVideoInfo *info, gint64 *numbers, gpoint
     const MaxglLoaderOptions *options = &choice->loader->options;
     for (int c = 0; c < options->clips_per_video; c++) {
         gint64 *clip_numbers = numbers + (gsize)c * (gsize)options->clip.frames;
-        gint64 start;
+        gboolean fits;
         if (options->train) {
             MaxglRandom random;
             maxgl_random_init(&random, options->seed, MAXGL_RANDOM_SAMPLING, choice->epoch,
                               (guint64)choice->position * MAX_CLIPS + (guint64)c);
-            start = maxgl_clip_start_random(&options->clip, info->frames, &random);
+            fits = maxgl_clip_random(&options->clip, &options->augmentation, info->frames, &random,
+                                     clip_numbers);
         } else {
-            start = maxgl_clip_start_even(&options->clip, info->frames, c, options->clips_per_video);
+            const gint64 start =
+                maxgl_clip_start_even(&options->clip, info->frames, c, options->clips_per_video);
+            fits = maxgl_clip_numbers(&options->clip, info->frames, start, clip_numbers);
         }
-        if (!maxgl_clip_numbers(&options->clip, info->frames, start, clip_numbers)) {
+        if (!fits) {
             g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
                         "too short: %" G_GINT64_FORMAT " frames, a clip spans %" G_GINT64_FORMAT,
                         info->frames, maxgl_clip_span(&options->clip));
             return FALSE;
         }
         MaxglClip *clip = &choice->clips[c];
-        clip->first = start;
-        clip->last = start;
+        clip->first = clip->last = clip_numbers[0];
         for (int i = 0; i < options->clip.frames; i++)
             clip->last = MAX(clip->last, clip_numbers[i]);
     }

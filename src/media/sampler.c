@@ -1,6 +1,7 @@
 #include "media/sampler.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 const char *const maxgl_short_policy_names[] = {"loop", "repeat-last", "skip", NULL};
 
@@ -22,14 +23,23 @@ gint64 maxgl_clip_start_even(const MaxglClipSpec *spec, gint64 length, int clip,
     return (gint64)floor(position + 0.5);
 }
 
+static gboolean too_short(const MaxglClipSpec *spec, gint64 length)
+{
+    return spec->short_policy == MAXGL_SHORT_SKIP && length < maxgl_clip_span(spec);
+}
+
+/* The frame that is shown at @place, which may lie beyond the video's end. */
+static gint64 number_at(const MaxglClipSpec *spec, gint64 length, gint64 place)
+{
+    return spec->short_policy == MAXGL_SHORT_LOOP ? place % length : MIN(place, length - 1);
+}
+
 gboolean maxgl_clip_numbers(const MaxglClipSpec *spec, gint64 length, gint64 start, gint64 *numbers)
 {
-    if (spec->short_policy == MAXGL_SHORT_SKIP && length < maxgl_clip_span(spec))
+    if (too_short(spec, length))
         return FALSE;
-    for (int i = 0; i < spec->frames; i++) {
-        gint64 number = start + (gint64)i * spec->stride;
-        numbers[i] = spec->short_policy == MAXGL_SHORT_LOOP ? number % length : MIN(number, length - 1);
-    }
+    for (int i = 0; i < spec->frames; i++)
+        numbers[i] = number_at(spec, length, start + (gint64)i * spec->stride);
     return TRUE;
 }
 
@@ -47,9 +57,45 @@ void maxgl_augmentation_init(MaxglAugmentation *augmentation)
         .saturation = 0.4,
         .hue = 0.1,
         .grey = 0.2,
+        .blur_min = 0.1,
+        .blur_max = 2.0,
         .mix_min = 0.3,
         .mix_max = 0.7,
     };
+}
+
+static int random_stride(const MaxglClipSpec *spec, int stride_max, gint64 length, MaxglRandom *random)
+{
+    const gint64 fits = spec->frames > 1 ? (length - 1) / (spec->frames - 1) : stride_max;
+    const gint64 choices = MIN(stride_max, fits) - spec->stride + 1;
+    return spec->stride + (choices > 1 ? (int)maxgl_random_below(random, (guint32)choices) : 0);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const gint64 x = *(const gint64 *)a, y = *(const gint64 *)b;
+    return (x > y) - (x < y);
+}
+
+gboolean maxgl_clip_random(const MaxglClipSpec *spec, const MaxglAugmentation *augmentation, gint64 length,
+                           MaxglRandom *random, gint64 *numbers)
+{
+    MaxglClipSpec chosen = *spec;
+    if (too_short(spec, length))
+        return FALSE;
+    chosen.stride = random_stride(spec, augmentation->stride_max, length, random);
+    const gint64 start = maxgl_clip_start_random(&chosen, length, random);
+    const gint64 end = MAX(length, start + maxgl_clip_span(&chosen));
+    const int jitter = augmentation->time_jitter;
+    for (int i = 0; i < spec->frames; i++) {
+        const gint64 place = start + (gint64)i * chosen.stride;
+        const int off = jitter > 0 ? (int)maxgl_random_below(random, 2 * (guint32)jitter + 1) - jitter : 0;
+        numbers[i] = CLAMP(place + off, 0, end - 1);
+    }
+    qsort(numbers, (gsize)spec->frames, sizeof *numbers, compare_places);
+    for (int i = 0; i < spec->frames; i++)
+        numbers[i] = number_at(&chosen, length, numbers[i]);
+    return TRUE;
 }
 
 /* The largest box of an allowed ratio, in the middle. */
@@ -107,6 +153,8 @@ void maxgl_view_random(const MaxglAugmentation *augmentation, int width, int hei
         view->hue = maxgl_random_range(random, (float)-augmentation->hue, (float)augmentation->hue);
     }
     view->grey = maxgl_random_uniform(random) < augmentation->grey;
+    if (maxgl_random_uniform(random) < augmentation->blur)
+        view->blur = maxgl_random_range(random, (float)augmentation->blur_min, (float)augmentation->blur_max);
 }
 
 void maxgl_still_random(const MaxglAugmentation *augmentation, int video, int videos, int clips_per_video,

@@ -41,8 +41,11 @@ gint64 maxgl_clip_start_even(const MaxglClipSpec *spec, gint64 length, int clip,
  * too short and the policy is #MAXGL_SHORT_SKIP. With #MAXGL_SHORT_LOOP the numbers do not only rise. */
 gboolean maxgl_clip_numbers(const MaxglClipSpec *spec, gint64 length, gint64 start, gint64 *numbers);
 
-/** How a training clip's view is drawn: random resized crop, flip, colour jitter, grey, each once a clip. */
+/** How a training clip is drawn: its frames, then its view (random resized crop, flip, colour jitter, grey,
+ * blur, each once a clip). */
 typedef struct {
+    int stride_max;  /**< the largest stride; 0: that of the #MaxglClipSpec, which is the smallest */
+    int time_jitter; /**< frames that each frame is displaced at most */
     double scale_min, scale_max;             /**< part of the picture's area, within (0, 1] */
     double ratio_min, ratio_max;             /**< width by height of the box */
     double flip;                             /**< probability */
@@ -50,12 +53,26 @@ typedef struct {
     double brightness, contrast, saturation; /**< factors from [max(0, 1 − x), 1 + x] */
     double hue;                              /**< shift from [−hue, hue], at most 0.5 */
     double grey;                             /**< probability */
+    double blur;                             /**< probability */
+    double blur_min, blur_max;               /**< σ, pixels of the network's input, above 0 */
     double mix;              /**< probability that a still of another video is laid over a clip */
     double mix_min, mix_max; /**< its weight, within [0, 1] */
 } MaxglAugmentation;
 
-/** Scale 0.2–1, ratio 3/4–4/3, flip 0.5, jitter 0.8 of (0.4, 0.4, 0.4, 0.1), grey 0.2, no mixing. */
+/** Scale 0.2–1, ratio 3/4–4/3, flip 0.5, jitter 0.8 of (0.4, 0.4, 0.4, 0.1), grey 0.2, no blur, no
+ * mixing, one stride and no jitter in time. */
 void maxgl_augmentation_init(MaxglAugmentation *augmentation);
+
+/** Draws a training clip's frames and gives their @numbers[spec->frames].
+ *
+ *  Stride: each from spec->stride to @stride_max is as likely, as far as a clip of it fits into the video;
+ * that of @spec if none does. Start: maxgl_clip_start_random(). Then each frame is displaced by a whole
+ * number from −@time_jitter … @time_jitter, each as likely, within the video (where that is shorter than the
+ * clip: within the clip's span, and the policy says what is shown), and the frames are put in order again.
+ *
+ *  @random gives no number for what there is no choice of. FALSE as maxgl_clip_numbers(). */
+gboolean maxgl_clip_random(const MaxglClipSpec *spec, const MaxglAugmentation *augmentation, gint64 length,
+                           MaxglRandom *random, gint64 *numbers);
 
 /** Draws a view of a width×height picture. The box is drawn as torchvision's RandomResizedCrop.get_params
  * does it: ten tries, then the largest centred box of an allowed ratio. */

@@ -106,6 +106,10 @@ static void test_what_only_several_options_can_be_wrong_about(void **state)
     assert_problem(SETS("augment.scale_min=0.9", "augment.scale_max=0.5"), "augment.scale_min");
     assert_problem(SETS("augment.ratio_min=2", "augment.ratio_max=1"), "augment.ratio_min");
     assert_problem(SETS("augment.mix_min=0.8"), "augment.mix_min");
+    assert_problem(SETS("augment.blur_min=2.5"), "augment.blur_min: 2.5 is above augment.blur_max = 2");
+    assert_problem(SETS("clip.stride=4", "clip.stride_max=3"), "clip.stride_max: 3 is below clip.stride = 4");
+    g_autofree char *same_stride = problem_of(SETS("clip.stride=4", "clip.stride_max=4"));
+    assert_null(same_stride);
     assert_problem(SETS("clip.resize_width=171"), "give both");
     assert_problem(SETS("clip.resize_width=100", "clip.resize_height=128"), "smaller than clip.size = 112");
     assert_problem(SETS("data.path="), "data.path");

@@ -78,8 +78,9 @@ static void add_batch(GChecksum *sum, const MaxglBatch *batch, int frames)
         const MaxglClip *clip = &batch->clips[i];
         gint64 facts[] = {(gint64)clip->index, clip->label,     clip->first,
                           clip->last,          clip->view.flip, clip->view.grey};
-        float view[] = {clip->view.x,          clip->view.y,        clip->view.width,      clip->view.height,
-                        clip->view.brightness, clip->view.contrast, clip->view.saturation, clip->view.hue};
+        float view[] = {clip->view.x,          clip->view.y,          clip->view.width,
+                        clip->view.height,     clip->view.brightness, clip->view.contrast,
+                        clip->view.saturation, clip->view.hue,        clip->view.blur};
         g_checksum_update(sum, clip->frames, (gssize)((gsize)frames * clip->layout.frame_bytes));
         g_checksum_update(sum, (const guint8 *)facts, sizeof facts);
         g_checksum_update(sum, (const guint8 *)view, sizeof view);
@@ -171,6 +172,10 @@ static void same_clips_from_files(void **state)
     g_autoptr(MaxglDataset) dataset = dataset_of(list);
     MaxglLoaderOptions options = training();
     check_circumstances(dataset, options);
+    options.augmentation.stride_max = 6;
+    options.augmentation.time_jitter = 2;
+    options.augmentation.blur = 0.5;
+    check_circumstances(dataset, options);
     options.train = FALSE;
     options.clips_per_video = 3;
     check_circumstances(dataset, options);
@@ -245,6 +250,44 @@ static void training_epochs(void **state)
     assert_memory_not_equal(orders[0], orders[1], sizeof orders[0]);
     assert_in_range(different_starts, 36, 48);
     assert_in_range(different_views, 47, 48);
+}
+
+/* Strides and times are drawn: frames rise within the video, and first and last are what they say. */
+static void drawn_in_time(void **state)
+{
+    g_autoptr(MaxglDataset) dataset = dataset_of("synth:videos=24,test=0,test_new=0");
+    MaxglLoaderOptions options = training();
+    options.augmentation.stride_max = 4;
+    options.augmentation.time_jitter = 1;
+    MaxglFrameLayout layout;
+    maxgl_synthetic_layout(maxgl_dataset_synthetic(dataset), &layout);
+    const gsize bytes = layout.frame_bytes;
+    g_autofree guint8 *video = g_malloc(20 * bytes);
+    g_autoptr(MaxglLoader) loader = loader_of(dataset, &options);
+    int spans[20] = {0};
+    for (int step = 0; step < 12; step++) {
+        g_autoptr(MaxglBatch) batch = next(loader);
+        for (gsize i = 0; i < batch->n_clips; i++) {
+            const MaxglClip *clip = &batch->clips[i];
+            maxgl_synthetic_render(maxgl_dataset_synthetic(dataset), clip->index, 0, 20, video);
+            gint64 number = clip->first;
+            for (gsize t = 0; t < 4; t++) {
+                while (number <= clip->last &&
+                       memcmp(clip->frames + t * bytes, video + (gsize)number * bytes, bytes) != 0)
+                    number++;
+                assert_in_range(number, clip->first, clip->last);
+            }
+            assert_in_range(clip->first, 0, 19);
+            assert_in_range(clip->last, clip->first, 19);
+            assert_memory_equal(clip->frames, video + (gsize)clip->first * bytes, bytes);
+            assert_memory_equal(clip->frames + 3 * bytes, video + (gsize)clip->last * bytes, bytes);
+            assert_float_equal(clip->first_seconds, (double)clip->first / 10.0, 1e-9);
+            assert_float_equal(clip->last_seconds, (double)clip->last / 10.0, 1e-9);
+            spans[clip->last - clip->first]++;
+        }
+    }
+    for (int stride = 2; stride <= 4; stride++)
+        assert_true(spans[3 * stride - 1] + spans[3 * stride] + spans[3 * stride + 1] > 15);
 }
 
 /* In order, evenly spaced, nothing left over, centre views. */
@@ -521,6 +564,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(same_clips_from_files, setup, teardown),
         cmocka_unit_test(resumed),
         cmocka_unit_test(training_epochs),
+        cmocka_unit_test(drawn_in_time),
         cmocka_unit_test(evaluation),
         cmocka_unit_test_setup_teardown(short_videos, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_files_replaced, setup, teardown),

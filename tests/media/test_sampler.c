@@ -65,11 +65,154 @@ static void short_videos(void **state)
     assert_memory_equal(numbers, exact, sizeof exact);
 }
 
+/* A clip drawn for sample @sample of a video of @length frames. */
+static gboolean draw_clip(const MaxglClipSpec *spec, int stride_max, int jitter, gint64 length,
+                          guint64 sample, gint64 *numbers)
+{
+    const MaxglAugmentation augmentation = {.stride_max = stride_max, .time_jitter = jitter};
+    MaxglRandom random;
+    maxgl_random_init(&random, 5, MAXGL_RANDOM_TEST, 0, sample);
+    return maxgl_clip_random(spec, &augmentation, length, &random, numbers);
+}
+
+/* One stride and no jitter: the start is all that is drawn. */
+static void clips_of_one_stride(void **state)
+{
+    for (MaxglShortPolicy policy = MAXGL_SHORT_LOOP; policy <= MAXGL_SHORT_SKIP; policy++)
+        for (gint64 length = 1; length < 40; length++)
+            for (int stride_max = 0; stride_max <= 3; stride_max += 3) {
+                const MaxglClipSpec spec = {.frames = 5, .stride = 3, .short_policy = policy};
+                const MaxglAugmentation augmentation = {.stride_max = stride_max};
+                MaxglRandom random, again;
+                gint64 got[5], want[5];
+                maxgl_random_init(&random, 5, MAXGL_RANDOM_TEST, 0, (guint64)length);
+                maxgl_random_init(&again, 5, MAXGL_RANDOM_TEST, 0, (guint64)length);
+                const gint64 start = maxgl_clip_start_random(&spec, length, &again);
+                const gboolean fits = maxgl_clip_numbers(&spec, length, start, want);
+                assert_int_equal(maxgl_clip_random(&spec, &augmentation, length, &random, got), fits);
+                if (!fits)
+                    continue;
+                assert_memory_equal(got, want, sizeof got);
+                assert_int_equal(maxgl_random_below(&random, 1000000), maxgl_random_below(&again, 1000000));
+            }
+}
+
+/* Every stride for which the video is long enough, each as often, and every start of each. */
+static void random_strides(void **state)
+{
+    enum { DRAWS = 6000 };
+    const MaxglClipSpec spec = {.frames = 4, .stride = 2};
+    static const struct {
+        gint64 length;
+        int largest;
+    } videos[] = {{40, 4}, {13, 4}, {12, 3}, {10, 3}, {9, 2}, {7, 2}};
+    for (gsize v = 0; v < G_N_ELEMENTS(videos); v++) {
+        const gint64 length = videos[v].length;
+        int counts[8] = {0}, ends[8] = {0}, beginnings[8] = {0};
+        for (guint64 i = 0; i < DRAWS; i++) {
+            gint64 numbers[4];
+            assert_true(draw_clip(&spec, 4, 0, length, i, numbers));
+            const gint64 stride = numbers[1] - numbers[0];
+            assert_in_range(stride, 2, videos[v].largest);
+            assert_int_equal(numbers[3] - numbers[0], 3 * stride);
+            assert_true(numbers[0] >= 0 && numbers[3] < length);
+            counts[stride]++;
+            beginnings[stride] += numbers[0] == 0;
+            ends[stride] += numbers[3] == length - 1;
+        }
+        for (int stride = 2; stride <= videos[v].largest; stride++) {
+            const int even = DRAWS / (videos[v].largest - 1), starts = (int)length - 3 * stride;
+            assert_in_range(counts[stride], even - 200, even + 200);
+            assert_in_range(beginnings[stride], even / starts * 7 / 10, even / starts * 13 / 10 + 1);
+            assert_in_range(ends[stride], even / starts * 7 / 10, even / starts * 13 / 10 + 1);
+        }
+    }
+}
+
+/* No stride fits: that of the recipe, and what is said of short videos. A single frame has no stride. */
+static void random_strides_of_short_videos(void **state)
+{
+    gint64 numbers[4];
+    MaxglClipSpec spec = {.frames = 4, .stride = 2, .short_policy = MAXGL_SHORT_LOOP};
+    const gint64 looped[] = {0, 2, 4, 0}, repeated[] = {0, 2, 4, 5};
+    assert_true(draw_clip(&spec, 9, 0, 6, 1, numbers));
+    assert_memory_equal(numbers, looped, sizeof looped);
+    spec.short_policy = MAXGL_SHORT_REPEAT_LAST;
+    assert_true(draw_clip(&spec, 9, 0, 6, 1, numbers));
+    assert_memory_equal(numbers, repeated, sizeof repeated);
+    spec.short_policy = MAXGL_SHORT_SKIP;
+    assert_false(draw_clip(&spec, 9, 0, 6, 1, numbers));
+    assert_true(draw_clip(&spec, 9, 0, 7, 1, numbers));
+    assert_int_equal(numbers[3], 6);
+    spec.frames = 1;
+    for (guint64 i = 0; i < 50; i++) {
+        assert_true(draw_clip(&spec, 9, 0, 2, i, numbers));
+        assert_in_range(numbers[0], 0, 1);
+    }
+}
+
+/* Where frames are farther apart than they are displaced, each displacement shows, and is as likely. */
+static void jitter_in_time(void **state)
+{
+    enum { DRAWS = 5000, LENGTH = 26 }; /* one start but for jitter: 0 */
+    const MaxglClipSpec spec = {.frames = 6, .stride = 5};
+    int counts[6][5] = {{0}};
+    for (guint64 i = 0; i < DRAWS; i++) {
+        gint64 numbers[6];
+        assert_true(draw_clip(&spec, 0, 2, LENGTH, i, numbers));
+        for (int f = 0; f < 6; f++) {
+            assert_in_range(numbers[f], MAX(5 * f - 2, 0), MIN(5 * f + 2, LENGTH - 1));
+            counts[f][numbers[f] - 5 * f + 2]++;
+        }
+    }
+    for (int f = 1; f < 5; f++)
+        for (int k = 0; k < 5; k++)
+            assert_in_range(counts[f][k], 880, 1120);
+    assert_in_range(counts[0][2], 2850, 3150); /* −2 and −1 stay at the video's first frame */
+    assert_in_range(counts[5][2], 2850, 3150);
+}
+
+static void jitter_keeps_order_and_policy(void **state)
+{
+    enum { FRAMES = 8 };
+    gboolean repeats = FALSE, wraps = FALSE;
+    for (guint64 i = 0; i < 2000; i++) {
+        gint64 numbers[FRAMES];
+        MaxglClipSpec spec = {.frames = FRAMES, .stride = 2, .short_policy = MAXGL_SHORT_LOOP};
+        /* Long enough: in order and within the video, also where the clip ends with it. */
+        assert_true(draw_clip(&spec, 0, 7, 15 + (gint64)i % 20, i, numbers));
+        for (int f = 1; f < FRAMES; f++) {
+            assert_true(numbers[f] >= numbers[f - 1]);
+            repeats |= numbers[f] == numbers[f - 1];
+        }
+        assert_true(numbers[0] >= 0 && numbers[FRAMES - 1] < 15 + (gint64)i % 20);
+        /* Too short: begun again, or its last frame again. */
+        assert_true(draw_clip(&spec, 0, 1, 9, i, numbers));
+        for (int f = 0; f < FRAMES; f++) {
+            const gint64 steps = (numbers[f] - 2 * f + 9 * 8 + 1) % 9;
+            assert_in_range(numbers[f], 0, 8);
+            assert_in_range(steps, 0, 2);
+            wraps |= f > 0 && numbers[f] < numbers[f - 1];
+        }
+        spec.short_policy = MAXGL_SHORT_REPEAT_LAST;
+        assert_true(draw_clip(&spec, 0, 1, 9, i, numbers));
+        for (int f = 0; f < FRAMES; f++)
+            assert_in_range(numbers[f], MIN(MAX(2 * f - 1, 0), 8), MIN(2 * f + 1, 8));
+        spec.short_policy = MAXGL_SHORT_SKIP;
+        assert_false(draw_clip(&spec, 0, 1, 14, i, numbers));
+        assert_true(draw_clip(&spec, 0, 1, 15, i, numbers));
+    }
+    assert_true(repeats && wraps);
+}
+
 static void random_views(void **state)
 {
     MaxglAugmentation augmentation;
     maxgl_augmentation_init(&augmentation);
-    int flips = 0, jittered = 0, grey = 0, n = 4000;
+    augmentation.blur = 0.5;
+    augmentation.blur_max = 1.5;
+    int flips = 0, jittered = 0, grey = 0, blurred = 0, n = 4000;
+    float narrowest = 2.0f, widest = 0.0f;
     double smallest = 1.0, largest = 0.0;
     for (int i = 0; i < n; i++) {
         MaxglRandom random;
@@ -85,6 +228,11 @@ static void random_views(void **state)
         largest = MAX(largest, part);
         flips += view.flip;
         grey += view.grey;
+        if (view.blur > 0.0f) {
+            blurred++;
+            narrowest = MIN(narrowest, view.blur);
+            widest = MAX(widest, view.blur);
+        }
         jittered += view.brightness != 1.0f;
         assert_true(view.brightness >= 0.6f && view.brightness <= 1.4f);
         assert_true(view.contrast >= 0.6f && view.contrast <= 1.4f);
@@ -92,7 +240,9 @@ static void random_views(void **state)
         assert_true(fabsf(view.hue) <= 0.1f);
     }
     assert_true(smallest < 0.22 && largest > 0.95);
+    assert_true(narrowest >= 0.1f && narrowest < 0.12f && widest > 1.48f && widest <= 1.5f);
     assert_in_range(flips, n / 2 - 150, n / 2 + 150);
+    assert_in_range(blurred, n / 2 - 150, n / 2 + 150);
     assert_in_range(jittered, n * 8 / 10 - 120, n * 8 / 10 + 120);
     assert_in_range(grey, n * 2 / 10 - 120, n * 2 / 10 + 120);
 }
@@ -150,7 +300,7 @@ static void no_augmentation(void **state)
     maxgl_random_init(&random, 3, MAXGL_RANDOM_TEST, 0, 0);
     maxgl_view_random(&none, 64, 64, &random, &view);
     assert_true(view.x == 0.0f && view.y == 0.0f && view.width == 64.0f && view.height == 64.0f);
-    assert_true(!view.flip && !view.grey && view.brightness == 1.0f && view.hue == 0.0f);
+    assert_true(!view.flip && !view.grey && view.blur == 0.0f && view.brightness == 1.0f && view.hue == 0.0f);
 }
 
 static void center_views(void **state)
@@ -179,9 +329,13 @@ static void center_views(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spans),        cmocka_unit_test(random_starts),   cmocka_unit_test(even_starts),
-        cmocka_unit_test(short_videos), cmocka_unit_test(random_views),    cmocka_unit_test(fallback_view),
-        cmocka_unit_test(center_views), cmocka_unit_test(no_augmentation), cmocka_unit_test(stills),
+        cmocka_unit_test(spans),           cmocka_unit_test(random_starts),
+        cmocka_unit_test(even_starts),     cmocka_unit_test(clips_of_one_stride),
+        cmocka_unit_test(random_strides),  cmocka_unit_test(random_strides_of_short_videos),
+        cmocka_unit_test(jitter_in_time),  cmocka_unit_test(jitter_keeps_order_and_policy),
+        cmocka_unit_test(short_videos),    cmocka_unit_test(random_views),
+        cmocka_unit_test(fallback_view),   cmocka_unit_test(center_views),
+        cmocka_unit_test(no_augmentation), cmocka_unit_test(stills),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
