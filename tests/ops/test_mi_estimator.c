@@ -139,8 +139,15 @@ static void impossible_terms_are_refused(void **state)
     }
 }
 
-/* N pairs (x, y) of standard normal numbers with correlation @rho, whose mutual information is −½ log(1 −
- * ρ²), scored by @sharpness times the best critic log p(y|x)/p(y). */
+/* log p(y|x)/p(y) of standard normal numbers with correlation @rho: the best critic of all bounds. */
+static double log_ratio(double x, double y, double rho)
+{
+    const double off = y - rho * x;
+    return -0.5 * log(1 - rho * rho) - off * off / (2 * (1 - rho * rho)) + y * y / 2;
+}
+
+/* N pairs (x, y) of such numbers, whose mutual information is −½ log(1 − ρ²), scored by @sharpness times the
+ * best critic. */
 static float *gaussian_scores(MaxglRandom *random, int n, double rho, double sharpness)
 {
     g_autofree double *x = g_new(double, n), *y = g_new(double, n);
@@ -150,19 +157,28 @@ static float *gaussian_scores(MaxglRandom *random, int n, double rho, double sha
     }
     float *scores = g_new(float, (gsize)n *n);
     for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++) {
-            const double off = y[j] - rho * x[i];
-            const double ratio =
-                -0.5 * log(1 - rho * rho) - off * off / (2 * (1 - rho * rho)) + y[j] * y[j] / 2;
-            scores[i * n + j] = (float)(sharpness * ratio);
-        }
+        for (int j = 0; j < n; j++)
+            scores[i * n + j] = (float)(sharpness * log_ratio(x[i], y[j], rho));
     return scores;
 }
 
-/* Plain dv and (rows') infonce. */
+static double plain_jsd(const float *scores, int n)
+{
+    double value = 0;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            const double t = scores[i * n + j];
+            value += i == j ? (log(2) - log1p(exp(-t))) / n : (log(2) - log1p(exp(t))) / n / (n - 1);
+        }
+    return value;
+}
+
+/* Plain estimates, infonce of rows. */
 static double plain_estimate(MaxglMiEstimator estimator, const float *scores, int n)
 {
     double positive = 0, negative = 0, value = 0;
+    if (estimator == MAXGL_MI_JSD)
+        return plain_jsd(scores, n);
     for (int i = 0; i < n; i++) {
         double row = 0;
         for (int j = 0; j < n; j++) {
@@ -221,6 +237,70 @@ static void dv_rises_to_the_mutual_information(void **state)
     assert_true(mean_estimate(MAXGL_MI_DV, 256, rho, 1.5) < before);
 }
 
+/* Twice the Jensen–Shannon divergence of p(x, y) and p(x) p(y), which jsd is at most: ∫ p log(2p /
+ * (p + q)) + q log(2q / (p + q)), over a grid wide enough. (Nowozin et al., "f-GAN"; theirs is log 4
+ * smaller.) */
+static double twice_jensen_shannon(double rho)
+{
+    enum { HALF = 160 };
+    const double step = 0.05;
+    double sum = 0;
+    for (int i = -HALF; i <= HALF; i++)
+        for (int j = -HALF; j <= HALF; j++) {
+            const double x = i * step, y = j * step, t = log_ratio(x, y, rho);
+            const double q = exp(-(x * x + y * y) / 2) / (2 * G_PI);
+            sum += q * (exp(t) * (log(2) - log1p(exp(-t))) + log(2) - log1p(exp(t)));
+        }
+    return sum * step * step;
+}
+
+static void jsd_rises_to_the_divergence(void **state)
+{
+    const double error = 0.01; /* the deviation of a pair's part is about 0.5 */
+    const double rho = 0.8, truth = twice_jensen_shannon(rho);
+    double before = 0;
+    for (int quarter = 1; quarter <= 4; quarter++) {
+        const double value = mean_estimate(MAXGL_MI_JSD, 256, rho, quarter / 4.0);
+        assert_true(value > before && value < truth + error);
+        before = value;
+    }
+    assert_true(before > truth - error);
+    assert_true(mean_estimate(MAXGL_MI_JSD, 256, rho, 1.5) < before);
+    assert_true(mean_estimate(MAXGL_MI_JSD, 256, rho, 3) < before);
+    /* More is not known with more negatives, unlike infonce. */
+    assert_float_equal(mean_estimate(MAXGL_MI_JSD, 8, rho, 1), truth, error);
+}
+
+/* How fast the estimate rises with the sharpness of the critic, by the gradient of the device. */
+static double rise_with_sharpness(MaxglMiEstimator estimator, double rho, double sharpness)
+{
+    enum { ITEMS = 256, BATCHES = 16 };
+    const MaxglMiTerm term = {estimator, ITEMS, 1, FALSE, FALSE, 1, 1};
+    g_autofree float *gradient = g_new(float, ITEMS *ITEMS);
+    MaxglRandom random;
+    maxgl_random_init(&random, ITEMS, MAXGL_RANDOM_TEST, 0, 2);
+    double rise = 0;
+    for (int batch = 0; batch < BATCHES; batch++) {
+        g_autofree float *scores = gaussian_scores(&random, ITEMS, rho, sharpness);
+        estimate(&term, scores, gradient);
+        for (int i = 0; i < ITEMS * ITEMS; i++)
+            rise -= gradient[i] * scores[i] / sharpness / BATCHES; /* of the loss, which is −value */
+    }
+    return rise;
+}
+
+/* log p(y|x)/p(y) is where jsd and dv have their maximum. */
+static void gradients_lead_to_the_log_ratio(void **state)
+{
+    static const MaxglMiEstimator estimators[] = {MAXGL_MI_JSD, MAXGL_MI_DV};
+    for (gsize e = 0; e < G_N_ELEMENTS(estimators); e++) {
+        const double dull = rise_with_sharpness(estimators[e], 0.7, 0.5);
+        assert_true(dull > 0.1);
+        assert_true(fabs(rise_with_sharpness(estimators[e], 0.7, 1)) < 0.1 * dull);
+        assert_true(rise_with_sharpness(estimators[e], 0.7, 1.5) < -0.2 * dull);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +311,8 @@ int main(void)
         cmocka_unit_test(impossible_terms_are_refused),
         cmocka_unit_test(infonce_rises_to_the_mutual_information),
         cmocka_unit_test(dv_rises_to_the_mutual_information),
+        cmocka_unit_test(jsd_rises_to_the_divergence),
+        cmocka_unit_test(gradients_lead_to_the_log_ratio),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
