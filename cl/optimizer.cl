@@ -162,3 +162,18 @@ kernel void lars_update(global float *parameters, global const float *gradients,
         vector_store(parameter - move, parameters + at, n);
     }
 }
+
+// @least: 1 − decay, which must not be computed from a rounded decay.
+kernel void weight_average(global const float *values, global float *averages,
+                           global const OptimizerStep *step, float least, uint floats, int run)
+{
+    // 1 − (1 + t) / (10 + t)
+    const float gain = fmax(least, 9.0f / (10.0f + (float)step->step));
+    FOR_EACH_VECTOR(at, floats, run)
+    {
+        const int n = (int)min((ulong)VECTOR, floats - at);
+        const floatv average = vector_load(averages + at, n);
+        const floatv change = vector_load(values + at, n) - average;
+        vector_store(fma((floatv)gain, change, average), averages + at, n);
+    }
+}

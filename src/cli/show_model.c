@@ -107,6 +107,8 @@ static void print_file(const MaxglModelShown *model)
     print_row("names", "%s%s%s%s", maxgl_naming_name(info->naming), *info->prefix ? ", prefix \"" : "",
               info->prefix, *info->prefix ? "\"" : "");
     print_metadata(model);
+    if (info->averaged)
+        print_row("weights", "moving averages, decay %s", info->averaged);
     if (info->recipe)
         print_recipe(info->recipe);
     if (model->match->heads->len)

@@ -26,13 +26,19 @@ static gboolean is_learnt(const MaxglParameter *parameter)
     return parameter->group != MAXGL_PARAMETER_STATISTIC;
 }
 
+const MaxglParameters *maxgl_training_result(const MaxglTrainingState *state)
+{
+    return state->averages ? state->averages : state->parameters;
+}
+
 guint64 maxgl_checkpoint_bytes(const MaxglTrainingState *state)
 {
     const guint64 learnt = maxgl_parameters_learnt_floats(state->parameters);
-    const guint64 copies = 1 + (guint64)maxgl_optimizer_states(state->optimizer);
+    const guint64 statistics = maxgl_parameters_statistics_floats(state->parameters);
+    const guint64 own = state->averages ? 2 : 1; /* of each parameter */
+    const guint64 copies = own + (guint64)maxgl_optimizer_states(state->optimizer);
     const guint64 names = (guint64)maxgl_parameters_count(state->parameters) * copies * 160;
-    return sizeof(float) * (learnt * copies + maxgl_parameters_statistics_floats(state->parameters)) + names +
-           16384;
+    return sizeof(float) * (learnt * copies + statistics * own) + names + 16384;
 }
 
 static gboolean add_states(MaxglSafetensorsWriter *writer, const MaxglTrainingState *state, GPtrArray *arrays,
@@ -53,6 +59,26 @@ static gboolean add_states(MaxglSafetensorsWriter *writer, const MaxglTrainingSt
     return TRUE;
 }
 
+static char *average_name(const MaxglParameter *parameter)
+{
+    return g_strdup_printf("optimizer.average.%s", parameter->name);
+}
+
+static gboolean add_averages(MaxglSafetensorsWriter *writer, const MaxglTrainingState *state,
+                             GPtrArray *arrays, GError **error)
+{
+    for (guint i = 0; state->averages && i < maxgl_parameters_count(state->averages); i++) {
+        const MaxglParameter *p = maxgl_parameters_get(state->averages, i);
+        g_autofree char *name = average_name(p);
+        float *plain = g_new(float, p->count);
+        g_ptr_array_add(arrays, plain);
+        if (!maxgl_parameters_read(state->averages, i, plain, error))
+            return FALSE;
+        maxgl_safetensors_writer_add(writer, name, MAXGL_DTYPE_F32, p->rank, p->shape, plain);
+    }
+    return TRUE;
+}
+
 static void set_number(MaxglSafetensorsWriter *writer, const char *key, gint64 number)
 {
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, number);
@@ -70,7 +96,8 @@ gboolean maxgl_checkpoint_save(const char *path, const MaxglTrainingState *state
     set_number(writer, KEY_VIDEOS, position->videos);
     return maxgl_weights_add(writer, state->resnet, state->parameters, info->naming, &position->step, TRUE,
                              arrays, error) &&
-           add_states(writer, state, arrays, error) && maxgl_safetensors_writer_write(writer, path, error);
+           add_states(writer, state, arrays, error) && add_averages(writer, state, arrays, error) &&
+           maxgl_safetensors_writer_write(writer, path, error);
 }
 
 static gboolean get_number(const MaxglSafetensors *file, const char *key, gint64 *number, GError **error)
@@ -83,10 +110,11 @@ static gboolean get_number(const MaxglSafetensors *file, const char *key, gint64
     return FALSE;
 }
 
-static gboolean load_tensor(const MaxglSafetensors *file, const char *name, const MaxglTrainingState *state,
+/* Into the flat buffer @flat. */
+static gboolean load_tensor(const MaxglSafetensors *file, const char *name, const MaxglParameters *parameters,
                             cl_mem flat, guint index, GError **error)
 {
-    const MaxglParameter *p = maxgl_parameters_get(state->parameters, index);
+    const MaxglParameter *p = maxgl_parameters_get(parameters, index);
     const MaxglSafetensor *tensor = maxgl_safetensors_find(file, name);
     gboolean same = tensor && tensor->dtype == MAXGL_DTYPE_F32 && tensor->rank == p->rank;
     for (int d = 0; same && d < p->rank; d++)
@@ -100,7 +128,7 @@ static gboolean load_tensor(const MaxglSafetensors *file, const char *name, cons
     }
     g_autofree float *plain = g_new(float, p->count);
     maxgl_safetensor_copy_f32(tensor, plain);
-    return maxgl_parameters_write_to(state->parameters, flat, index, plain, error);
+    return maxgl_parameters_write_to(parameters, flat, index, plain, error);
 }
 
 /* The heads, which a model's reader does not insist on, and the optimiser's states. */
@@ -110,13 +138,26 @@ static gboolean load_rest(const MaxglSafetensors *file, const MaxglTrainingState
     for (guint i = 0; i < maxgl_parameters_count(state->parameters); i++) {
         const MaxglParameter *p = maxgl_parameters_get(state->parameters, i);
         if (g_str_has_prefix(p->name, "head.") && is_learnt(p) &&
-            !load_tensor(file, p->name, state, values, i, error))
+            !load_tensor(file, p->name, state->parameters, values, i, error))
             return FALSE;
         for (int s = 0; is_learnt(p) && s < maxgl_optimizer_states(state->optimizer); s++) {
             g_autofree char *name = state_tensor_name(state, s, p);
-            if (!load_tensor(file, name, state, state->states[s], i, error))
+            if (!load_tensor(file, name, state->parameters, state->states[s], i, error))
                 return FALSE;
         }
+    }
+    return TRUE;
+}
+
+static gboolean load_averages(const MaxglSafetensors *file, const MaxglTrainingState *state, GError **error)
+{
+    for (guint i = 0; state->averages && i < maxgl_parameters_count(state->averages); i++) {
+        const MaxglParameter *p = maxgl_parameters_get(state->averages, i);
+        g_autofree char *name = average_name(p);
+        cl_mem flat = is_learnt(p) ? maxgl_parameters_values(state->averages)
+                                   : maxgl_parameters_statistics(state->averages);
+        if (!load_tensor(file, name, state->averages, flat, i, error))
+            return FALSE;
     }
     return TRUE;
 }
@@ -129,7 +170,7 @@ gboolean maxgl_checkpoint_load(const char *path, const MaxglTrainingState *state
     return info && get_number(file, KEY_STEP, &position->step, error) &&
            get_number(file, KEY_VIDEOS, &position->videos, error) &&
            maxgl_weights_load_from(file, info, state->resnet, state->parameters, NULL, NULL, error) &&
-           load_rest(file, state, error);
+           load_rest(file, state, error) && load_averages(file, state, error);
 }
 
 char *maxgl_checkpoint_name(gint64 step)

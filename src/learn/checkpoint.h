@@ -1,6 +1,6 @@
 /* The state of a training run in one safetensors file: all parameters (heads too), running statistics, what
- * the optimiser keeps, and how far the run is. It is a model file as well: what reads models takes the
- * network of it. The bytes depend on the state alone. */
+ * the optimiser keeps, averages, and how far the run is. It is a model file as well: what reads models takes
+ * the network of it. The bytes depend on the state alone. */
 #ifndef MAXGL_LEARN_CHECKPOINT_H
 #define MAXGL_LEARN_CHECKPOINT_H
 
@@ -12,8 +12,12 @@ typedef struct {
     const MaxglResnet *resnet;
     MaxglParameters *parameters;
     const MaxglOptimizer *optimizer;
-    cl_mem states[2]; /**< the optimiser's flat buffers, as many as maxgl_optimizer_states() says */
+    cl_mem states[2];          /**< the optimiser's flat buffers, as many as maxgl_optimizer_states() says */
+    MaxglParameters *averages; /**< of all parameters, by the same names; NULL: none are kept */
 } MaxglTrainingState;
+
+/** What a model file has of it: the averages, where there are any. */
+const MaxglParameters *maxgl_training_result(const MaxglTrainingState *state);
 
 /** How far a run is. */
 typedef struct {

@@ -194,6 +194,11 @@ static const MaxglOption options[] = {
      .source = "You et al., 2017"},
     {"train.clip_norm", MAXGL_OPTION_FLOAT, AT(train.clip_norm), "0.0", 0, 1e9,
      .doc = "largest norm of the gradient; 0: no limit", .source = OURS},
+    {"train.ema", MAXGL_OPTION_FLOAT, AT(train.ema), "0.0", 0, 0.999999,
+     .doc = "decay of a moving average of all weights and running statistics, such as 0.999: the model file "
+            "then has the averages, checkpoints have both; 0: no average",
+     .source = "off is " OURS "; the average is that of TensorFlow's ExponentialMovingAverage, num_updates "
+               "being the step"},
     {"train.warmup", MAXGL_OPTION_INT, AT(train.warmup), "0", 0, G_MAXINT, .unit = "steps",
      .doc = "over which the learning rate rises", .source = OURS},
     {"train.schedule", MAXGL_OPTION_ENUM, AT(train.schedule), "cosine", .choices = schedule_names,

@@ -61,7 +61,7 @@ typedef struct {
         MaxglSchedule schedule;
         MaxglAlgorithms algorithms;
         MaxglRecompute recompute;
-        double lr, momentum, weight_decay, trust, clip_norm;
+        double lr, momentum, weight_decay, trust, clip_norm, ema;
     } train;
 } MaxglRecipe;
 

@@ -285,13 +285,22 @@ static void stop(Session *s, GError **error)
     maxgl_run_end(s->run, interrupted ? "interrupted" : "failed", s->position.step, n, NULL);
 }
 
+/* The averages, where there are any. */
+static gboolean save_model(Session *s, const char *path, GError **error)
+{
+    const MaxglTrainingState *state = maxgl_trainer_state(s->trainer);
+    if (state->averages)
+        s->info->averaged =
+            maxgl_option_value_text(maxgl_options_find(&maxgl_recipe_table, "train.ema"), s->recipe);
+    return maxgl_weights_save(path, state->resnet, maxgl_training_result(state), s->info, s->position.step,
+                              FALSE, error);
+}
+
 static gboolean finish(Session *s, GError **error)
 {
     const gsize n = bad_videos(s);
     g_autofree char *path = maxgl_run_file(s->run, MAXGL_RUN_MODEL);
-    const MaxglTrainingState *state = maxgl_trainer_state(s->trainer);
-    if (!save_checkpoint(s, error) ||
-        !maxgl_weights_save(path, state->resnet, state->parameters, s->info, s->position.step, FALSE, error))
+    if (!save_checkpoint(s, error) || !save_model(s, path, error))
         return FALSE;
     if (s->progress)
         maxgl_progress_finish(g_steal_pointer(&s->progress));

@@ -106,7 +106,7 @@ static gboolean make_mixing(MaxglTrainer *t, GError **error)
 
 static gboolean make_updater(MaxglTrainer *t, GError **error)
 {
-    t->updater = maxgl_updater_new(t->recipe, t->resnet, t->parameters, error);
+    t->updater = maxgl_updater_new(t->recipe, t->task, t->resnet, t->parameters, error);
     if (!t->updater)
         return FALSE;
     t->state = (MaxglTrainingState){.resnet = t->resnet, .parameters = t->parameters};
@@ -284,10 +284,11 @@ gboolean maxgl_trainer_step(MaxglTrainer *t, const MaxglBatch *batch, guint32 st
     return prepare_clips(t, batch, error) && mix_backgrounds(t, batch, error) &&
            (!t->task->take || t->task->take(t->loss, batch, error)) &&
            maxgl_network_set_step(t->network, step, error) &&
+           maxgl_updater_begin(t->updater, step, learning_rate, error) &&
            maxgl_sequence_run(maxgl_network_forward(t->network), error) &&
            maxgl_sequence_run(t->task->sequence(t->loss), error) &&
            maxgl_sequence_run(maxgl_network_backward(t->network), error) &&
-           maxgl_updater_run(t->updater, step, learning_rate, error);
+           maxgl_updater_run(t->updater, error);
 }
 
 gboolean maxgl_trainer_read(MaxglTrainer *t, double values[MAXGL_TASK_MAX_VALUES], GError **error)

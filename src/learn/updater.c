@@ -1,6 +1,7 @@
 #include "learn/updater.h"
 
 #include "ops/lars.h"
+#include "ops/weight_average.h"
 #include <string.h>
 
 struct MaxglUpdater {
@@ -10,6 +11,8 @@ struct MaxglUpdater {
     cl_mem norm_workspace;
     cl_mem lars_table, lars_workspace; /* NULL with other optimisers */
     MaxglSequence *update;
+    MaxglParameters *averages; /* and their beginning; NULL without */
+    MaxglSequence *start;
 };
 
 /* The floats of the flat buffers that are learnt: [weights, decayed) and [others, learnt). */
@@ -92,6 +95,8 @@ guint64 maxgl_updater_predict_bytes(const MaxglRecipe *recipe, const MaxglResnet
         const Ranges ranges = ranges_of(recipe, resnet, parameters);
         bytes += lars_bytes(parameters, &ranges);
     }
+    if (recipe->train.ema > 0)
+        bytes += (learnt + maxgl_parameters_statistics_floats(parameters)) * sizeof(float);
     return bytes;
 }
 
@@ -155,7 +160,35 @@ static gboolean append_update(MaxglUpdater *u, const MaxglParameters *parameters
                                   error);
 }
 
-MaxglUpdater *maxgl_updater_new(const MaxglRecipe *recipe, const MaxglResnet *resnet,
+/* Averages are parameters by the same names, and lie alike. */
+static gboolean append_averages(MaxglUpdater *u, const MaxglRecipe *recipe, const MaxglTask *task,
+                                const MaxglResnet *resnet, const MaxglParameters *parameters, GError **error)
+{
+    if (recipe->train.ema == 0)
+        return TRUE;
+    u->averages = maxgl_parameters_new(u->context);
+    u->start = maxgl_sequence_new(u->context);
+    maxgl_resnet_declare(resnet, u->averages);
+    task->declare(recipe, resnet, u->averages);
+    if (!maxgl_parameters_allocate(u->averages, FALSE, error))
+        return FALSE;
+    const struct {
+        cl_mem from, to;
+        gsize floats;
+    } flat[] = {{maxgl_parameters_values(parameters), maxgl_parameters_values(u->averages),
+                 maxgl_parameters_learnt_floats(parameters)},
+                {maxgl_parameters_statistics(parameters), maxgl_parameters_statistics(u->averages),
+                 maxgl_parameters_statistics_floats(parameters)}};
+    for (guint i = 0; i < G_N_ELEMENTS(flat); i++)
+        if (!maxgl_sequence_add_copy(u->start, flat[i].from, 0, flat[i].to, 0, flat[i].floats * sizeof(float),
+                                     error) ||
+            !maxgl_weight_average(u->update, flat[i].from, flat[i].to, flat[i].floats, recipe->train.ema,
+                                  u->buffers.step, error))
+            return FALSE;
+    return TRUE;
+}
+
+MaxglUpdater *maxgl_updater_new(const MaxglRecipe *recipe, const MaxglTask *task, const MaxglResnet *resnet,
                                 MaxglParameters *parameters, GError **error)
 {
     g_autoptr(MaxglUpdater) u = g_new0(MaxglUpdater, 1);
@@ -165,7 +198,8 @@ MaxglUpdater *maxgl_updater_new(const MaxglRecipe *recipe, const MaxglResnet *re
     u->update = maxgl_sequence_new(u->context);
     if (!make_buffers(u, parameters, error) ||
         !append_clipping(u, ranges.learnt, recipe->train.clip_norm, error) ||
-        !append_update(u, parameters, &ranges, recipe->train.weight_decay, error))
+        !append_update(u, parameters, &ranges, recipe->train.weight_decay, error) ||
+        !append_averages(u, recipe, task, resnet, parameters, error))
         return NULL;
     return g_steal_pointer(&u);
 }
@@ -175,6 +209,8 @@ void maxgl_updater_free(MaxglUpdater *u)
     if (!u)
         return;
     maxgl_sequence_free(u->update);
+    maxgl_sequence_free(u->start);
+    maxgl_parameters_free(u->averages);
     maxgl_buffer_free(u->context, u->buffers.state[0]);
     maxgl_buffer_free(u->context, u->buffers.state[1]);
     maxgl_buffer_free(u->context, u->buffers.step);
@@ -188,11 +224,17 @@ void maxgl_updater_free(MaxglUpdater *u)
 void maxgl_updater_state(const MaxglUpdater *u, MaxglTrainingState *state)
 {
     state->optimizer = &u->optimizer;
+    state->averages = u->averages;
     memcpy(state->states, u->buffers.state, sizeof state->states);
 }
 
-gboolean maxgl_updater_run(MaxglUpdater *u, guint32 step, double learning_rate, GError **error)
+gboolean maxgl_updater_begin(MaxglUpdater *u, guint32 step, double learning_rate, GError **error)
 {
     return maxgl_optimizer_set_step(u->context, &u->optimizer, u->buffers.step, step, learning_rate, error) &&
-           maxgl_sequence_run(u->update, error);
+           (step > 1 || !u->start || maxgl_sequence_run(u->start, error));
+}
+
+gboolean maxgl_updater_run(MaxglUpdater *u, GError **error)
+{
+    return maxgl_sequence_run(u->update, error);
 }

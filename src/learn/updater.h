@@ -1,9 +1,11 @@
-/* What happens to the parameters once their gradients are there: clipping, the optimiser's update. */
+/* What happens to the parameters once their gradients are there: clipping, the optimiser's update, the
+ * average of what they have been. */
 #ifndef MAXGL_LEARN_UPDATER_H
 #define MAXGL_LEARN_UPDATER_H
 
 #include "learn/checkpoint.h"
 #include "learn/recipe.h"
+#include "learn/task.h"
 
 typedef struct MaxglUpdater MaxglUpdater;
 
@@ -11,9 +13,10 @@ typedef struct MaxglUpdater MaxglUpdater;
 guint64 maxgl_updater_predict_bytes(const MaxglRecipe *recipe, const MaxglResnet *resnet,
                                     const MaxglParameters *parameters);
 
-/** Prepares the updates that @recipe asks for; @parameters, allocated with gradients, are borrowed. Layers of
- * @resnet that maxgl_recipe_frozen() names are left as they are. MAXGL_ERROR_LIMIT, MAXGL_ERROR_DEVICE. */
-MaxglUpdater *maxgl_updater_new(const MaxglRecipe *recipe, const MaxglResnet *resnet,
+/** Prepares the updates that @recipe asks for; @parameters, which are those of @task on @resnet, allocated
+ * with gradients, are borrowed. Layers of @resnet that maxgl_recipe_frozen() names are left as they are.
+ * MAXGL_ERROR_LIMIT, MAXGL_ERROR_DEVICE. */
+MaxglUpdater *maxgl_updater_new(const MaxglRecipe *recipe, const MaxglTask *task, const MaxglResnet *resnet,
                                 MaxglParameters *parameters, GError **error);
 void maxgl_updater_free(MaxglUpdater *updater);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglUpdater, maxgl_updater_free)
@@ -21,7 +24,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglUpdater, maxgl_updater_free)
 /** Adds what belongs to the updater, which goes on owning it, to what checkpoints save. */
 void maxgl_updater_state(const MaxglUpdater *updater, MaxglTrainingState *state);
 
-/** Enqueues the update of step @step (1, 2, …). */
-gboolean maxgl_updater_run(MaxglUpdater *updater, guint32 step, double learning_rate, GError **error);
+/** Enqueues what comes before step @step (1, 2, …); averages begin with what the parameters are before the
+ * first. */
+gboolean maxgl_updater_begin(MaxglUpdater *updater, guint32 step, double learning_rate, GError **error);
+
+/** Enqueues the update, when the gradients are there. */
+gboolean maxgl_updater_run(MaxglUpdater *updater, GError **error);
 
 #endif

@@ -30,6 +30,7 @@ void maxgl_model_info_free(MaxglModelInfo *info)
     g_free(info->recipe);
     g_free(info->seed);
     g_free(info->version);
+    g_free(info->averaged);
     g_free(info);
 }
 
@@ -278,6 +279,7 @@ static gboolean read_metadata(const MaxglSafetensors *file, MaxglModelInfo *info
     info->recipe = g_strdup(maxgl_safetensors_metadata(file, "maxgl.recipe"));
     info->seed = g_strdup(maxgl_safetensors_metadata(file, "maxgl.seed"));
     info->version = g_strdup(maxgl_safetensors_metadata(file, "maxgl.version"));
+    info->averaged = g_strdup(maxgl_safetensors_metadata(file, "maxgl.averaged"));
     return TRUE;
 }
 
@@ -388,4 +390,6 @@ void maxgl_model_info_write(const MaxglModelInfo *info, MaxglSafetensorsWriter *
         maxgl_safetensors_writer_set_metadata(writer, "maxgl.seed", info->seed);
     if (info->version)
         maxgl_safetensors_writer_set_metadata(writer, "maxgl.version", info->version);
+    if (info->averaged)
+        maxgl_safetensors_writer_set_metadata(writer, "maxgl.averaged", info->averaged);
 }

@@ -19,6 +19,8 @@ typedef struct {
     char *recipe;     /**< text of the training recipe, or NULL */
     char *seed;       /**< or NULL */
     char *version;    /**< of the program that wrote it, or NULL */
+    char *
+        averaged; /**< the weights are moving averages with this decay; NULL: they are what was learnt last */
 } MaxglModelInfo;
 
 /** Info of a network made now: preprocessing of its family, stride 2. */

@@ -138,6 +138,17 @@ static void test_a_constant_schedule_can_go_on(void **state)
     assert_true(cli_exists("run/checkpoint-000006.safetensors"));
 }
 
+static void test_averages_are_told_of(void **state)
+{
+    g_autoptr(CliRun) run =
+        cli_expect(0, "train", TINY, "-o", "run", "-s", "train.steps=2", "-s", "train.ema=0.25", NULL);
+    cli_assert_contains(run->err, "trained for 2 steps");
+    g_autoptr(CliRun) model = cli_expect(0, "model", "info", "run/model.safetensors", NULL);
+    cli_assert_contains(model->out, "moving averages, decay 0.25\n");
+    g_autoptr(CliRun) state_of_it = cli_expect(0, "model", "info", "run/checkpoint-000002.safetensors", NULL);
+    assert_null(strstr(state_of_it->out, "moving averages"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, cli_set_up, cli_tear_down)
 
 int main(void)
@@ -148,6 +159,7 @@ int main(void)
         TEST(test_wrong_recipes),
         TEST(test_existing_runs),
         TEST(test_a_constant_schedule_can_go_on),
+        TEST(test_averages_are_told_of),
         TEST(test_help_lists_the_recipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* What a step makes of the parameters, for both tasks, on videos in memory. */
 #include "learn/feed.h"
+#include "learn/train.h"
 #include "learn/trainer.h"
 
 #include "../media/folder.h"
@@ -52,17 +53,24 @@ static int group_tear_down(void **state)
 }
 
 /* @extra: further options with spaces between them. */
-static void fixture_open(Fixture *f, MaxglContext *context, const char *extra)
+static MaxglRecipe *recipe_of(const char *extra)
 {
     g_auto(GStrv) sets = g_strsplit(extra, " ", -1);
     g_autoptr(GError) error = NULL;
+    MaxglRecipe *recipe = maxgl_recipe_new();
+    assert_true(maxgl_options_load(&maxgl_recipe_table, recipe, NULL, tiny, NULL));
+    maxgl_options_load(&maxgl_recipe_table, recipe, NULL, (const char *const *)sets, &error);
+    assert_null(error);
+    maxgl_recipe_validate(recipe, &error);
+    assert_null(error);
+    return recipe;
+}
+
+static void fixture_open(Fixture *f, MaxglContext *context, const char *extra)
+{
+    g_autoptr(GError) error = NULL;
     MaxglLoaderOptions options;
-    *f = (Fixture){.recipe = maxgl_recipe_new(), .context = context, .folder = test_folder_new()};
-    assert_true(maxgl_options_load(&maxgl_recipe_table, f->recipe, NULL, tiny, NULL));
-    maxgl_options_load(&maxgl_recipe_table, f->recipe, NULL, (const char *const *)sets, &error);
-    assert_null(error);
-    maxgl_recipe_validate(f->recipe, &error);
-    assert_null(error);
+    *f = (Fixture){.recipe = recipe_of(extra), .context = context, .folder = test_folder_new()};
     const MaxglTask *task = maxgl_task_of(f->recipe);
     f->dataset = maxgl_feed_open(f->recipe, NULL);
     assert_true(maxgl_feed_classes(f->recipe, task, f->dataset, &f->classes, NULL));
@@ -225,6 +233,8 @@ static void test_memory_is_known_before(void **state)
     assert_in_range(plain, 0, 8192);
     assert_int_equal(surplus(*state, LARS), plain);
     assert_int_equal(surplus(*state, LARS " train.clip_norm=1"), plain);
+    assert_int_equal(surplus(*state, "train.ema=0.9"), plain);
+    assert_int_equal(surplus(*state, "train.ema=0.9" RECOGNITION), plain);
     assert_int_equal(surplus(*state, LARS RECOGNITION " finetune.layers=layer4"), plain);
 }
 
@@ -269,7 +279,122 @@ static void assert_resumes(MaxglContext *context, const char *options)
 static void test_checkpoints_hold_everything(void **state)
 {
     assert_resumes(*state, LARS);
+    assert_resumes(*state, "train.ema=0.9");
+    assert_resumes(*state, "train.ema=0.9 train.optimizer=adam" RECOGNITION);
     assert_resumes(*state, LARS RECOGNITION " finetune.layers=layer4 train.clip_norm=1");
+}
+
+/* ---------------- averages ---------------- */
+
+/* Two steps at a rising decay, the others at 0.3. */
+#define AVERAGES "train.ema=0.3 train.checkpoint_every=1 train.keep=10 train.schedule=constant train.lr=0.05 "
+
+static void train(const char *options, const char *out, gboolean resume)
+{
+    g_autoptr(MaxglRecipe) recipe = recipe_of(options);
+    g_autoptr(GError) error = NULL;
+    const MaxglTrainOptions what = {.recipe = recipe, .out = out, .resume = resume};
+    maxgl_train(&what, &error);
+    assert_null(error);
+}
+
+/* The path of a run's checkpoint, or of its model (0). */
+static char *run_file(const char *run, gint64 step)
+{
+    g_autofree char *name = step > 0 ? maxgl_checkpoint_name(step) : g_strdup("model.safetensors");
+    return g_build_filename(run, name, NULL);
+}
+
+/* All numbers of the fixture's network, as they are in its registry or, after that, in the file @path. */
+static double *read_network(Fixture *f, const char *path, gsize *n)
+{
+    const MaxglTrainingState *state = maxgl_trainer_state(f->trainer);
+    g_autoptr(GError) error = NULL;
+    GArray *numbers = g_array_new(FALSE, FALSE, sizeof(double));
+    if (path)
+        maxgl_weights_load(path, state->resnet, state->parameters, NULL, NULL, &error);
+    assert_null(error);
+    for (guint i = 0; i < maxgl_parameters_count(state->parameters); i++) {
+        const MaxglParameter *p = maxgl_parameters_get(state->parameters, i);
+        g_autofree float *values = g_new(float, p->count);
+        assert_true(maxgl_parameters_read(state->parameters, i, values, NULL));
+        for (gint64 j = 0; j < p->count && !g_str_has_prefix(p->name, "head."); j++) {
+            const double value = (double)values[j];
+            g_array_append_val(numbers, value);
+        }
+    }
+    *n = numbers->len;
+    return (double *)g_array_free(numbers, FALSE);
+}
+
+static void assert_averaged(const char *path, const char *decay)
+{
+    g_autoptr(MaxglModelInfo) info = maxgl_model_info_read(path, NULL);
+    assert_non_null(info);
+    if (decay)
+        assert_string_equal(info->averaged, decay);
+    else
+        assert_null(info->averaged);
+}
+
+static void assert_model_is_the_average(MaxglContext *context, const char *options)
+{
+    Fixture f;
+    gsize n = 0;
+    fixture_open(&f, context, options);
+    g_autofree char *run = test_folder_path(f.folder, "run");
+    g_autofree double *average = read_network(&f, NULL, &n);
+    train(options, run, FALSE);
+    for (int step = 1; step <= f.recipe->train.steps; step++) {
+        const double d = MIN(0.3, (1.0 + step) / (10.0 + step));
+        g_autofree char *path = run_file(run, step);
+        g_autofree double *now = read_network(&f, path, &n);
+        for (gsize i = 0; i < n; i++)
+            average[i] = d * average[i] + (1 - d) * now[i];
+        assert_averaged(path, NULL);
+    }
+    g_autofree char *path = run_file(run, 0);
+    g_autofree double *model = read_network(&f, path, &n);
+    assert_averaged(path, "0.3");
+    for (gsize i = 0; i < n; i++)
+        assert_float_equal(model[i], average[i], 1e-6 * MAX(1, fabs(average[i])));
+    fixture_close(&f);
+}
+
+static void test_the_model_is_the_average(void **state)
+{
+    assert_model_is_the_average(*state, AVERAGES "train.steps=6");
+    assert_model_is_the_average(*state, AVERAGES "train.steps=6" RECOGNITION);
+}
+
+static void assert_same_file(const char *run, const char *other, gint64 step)
+{
+    g_autofree char *path = run_file(run, step), *other_path = run_file(other, step);
+    g_autofree char *bytes = NULL, *other_bytes = NULL;
+    gsize size = 0, other_size = 0;
+    assert_true(g_file_get_contents(path, &bytes, &size, NULL));
+    assert_true(g_file_get_contents(other_path, &other_bytes, &other_size, NULL));
+    assert_int_equal(size, other_size);
+    assert_memory_equal(bytes, other_bytes, size);
+}
+
+static void assert_runs_resume(const char *shorter, const char *longer)
+{
+    char *folder = test_folder_new();
+    g_autofree char *whole = test_folder_path(folder, "whole"), *parts = test_folder_path(folder, "parts");
+    train(longer, whole, FALSE);
+    train(shorter, parts, FALSE);
+    train(longer, parts, TRUE);
+    assert_same_file(whole, parts, 0);
+    assert_same_file(whole, parts, 6);
+    test_folder_remove(folder);
+}
+
+static void test_runs_resume(void **state)
+{
+    assert_runs_resume(AVERAGES "train.steps=3", AVERAGES "train.steps=6");
+    assert_runs_resume(AVERAGES "train.steps=4" RECOGNITION " finetune.layers=layer4",
+                       AVERAGES "train.steps=6" RECOGNITION " finetune.layers=layer4");
 }
 
 int main(void)
@@ -279,6 +404,8 @@ int main(void)
         cmocka_unit_test(test_lars_learns),
         cmocka_unit_test(test_memory_is_known_before),
         cmocka_unit_test(test_checkpoints_hold_everything),
+        cmocka_unit_test(test_the_model_is_the_average),
+        cmocka_unit_test(test_runs_resume),
     };
     return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
 }
