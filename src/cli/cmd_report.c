@@ -1,7 +1,8 @@
-/* maxgl-cl report: a run as a page. */
+/* maxgl-cl report: a run as a page, or several beside each other. */
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "cli/command.h"
+#include "cli/report_compare.h"
 #include "eval/report.h"
 #include "learn/run.h"
 #include "learn/task.h"
@@ -50,33 +51,46 @@ static gboolean write_page(const MaxglReportOptions *options, const char *out, G
     return TRUE;
 }
 
+static gboolean report_one(const char *run, const char *out, GError **error)
+{
+    MaxglReportOptions options = {.run = run, .device = maxgl_command_device()};
+    g_autofree char *page = out ? g_strdup(out) : g_build_filename(run, "report.html", NULL);
+    g_autoptr(MaxglRecipe) recipe = maxgl_recipe_new();
+    if (maxgl_is_run_folder(run) &&
+        (!maxgl_run_read_recipe(run, recipe, NULL, error) || !set_recipe(&options, recipe, error)))
+        return FALSE;
+    return write_page(&options, page, error);
+}
+
 gboolean maxgl_cmd_report(int argc, char **argv, GError **error)
 {
-    g_autofree char *out = NULL;
+    g_autofree char *out = NULL, *json = NULL;
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out, "The page (default: RUN/report.html)", "F"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out,
+         "The page (default: RUN/report.html; of several runs, comparison.html)", "F"},
+        {"json", 0, 0, G_OPTION_ARG_FILENAME, &json, "Several runs: also write their numbers to F", "F"},
         {NULL},
     };
     const MaxglCommandHelp help = {
-        .arguments = "RUN",
+        .arguments = "RUN…",
         .summary =
             "Makes one HTML page of a run's folder: the curves of training, the results of maxgl-cl eval\n"
             "that are in it, and what the network saw and finds alike. The page needs no other file and\n"
-            "no network.",
+            "no network. Of several runs it makes a page, and prints tables, that put their results beside\n"
+            "each other: mean and deviation over those that differ in train.seed alone.",
         .entries = entries,
         .examples = "  maxgl-cl report runs/demo\n"
-                    "  maxgl-cl report runs/demo --out demo.html",
+                    "  maxgl-cl report runs/demo --out demo.html\n"
+                    "  maxgl-cl report runs/global-1 runs/global-2 runs/maxgl-1 runs/maxgl-2 -o both.html",
         .min_arguments = 1,
-        .max_arguments = 1,
+        .max_arguments = 10000,
     };
     if (!maxgl_command_parse(&help, &argc, &argv, error))
         return FALSE;
-    MaxglReportOptions options = {.run = argv[1], .device = maxgl_command_device()};
-    g_autofree char *page = out ? g_strdup(out) : g_build_filename(argv[1], "report.html", NULL);
-    g_autoptr(MaxglRecipe) recipe = maxgl_recipe_new();
-    if (maxgl_is_run_folder(argv[1]) &&
-        (!maxgl_run_read_recipe(argv[1], recipe, NULL, error) || !set_recipe(&options, recipe, error)))
-        return FALSE;
+    if (argc == 2 && json)
+        return maxgl_command_usage(error, "--json: is for several runs; those of one are in its eval-*.json");
     maxgl_interrupt_install();
-    return write_page(&options, page, error);
+    return argc == 2 ? report_one(argv[1], out, error)
+                     : maxgl_report_compare((const char *const *)argv + 1, out ? out : "comparison.html",
+                                            json, error);
 }

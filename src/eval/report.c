@@ -10,8 +10,7 @@ static int compare_names(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The results in eval-*.json, linear probes first; JsonObjects. */
-static GPtrArray *read_results(const char *run)
+GPtrArray *maxgl_report_read_results(const char *run)
 {
     static const char *const protocols[] = {"linear", "retrieval", "recognition", "scenes", "aslan"};
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
@@ -134,7 +133,7 @@ char *maxgl_report_make(const MaxglReportOptions *options, GError **error)
     g_autofree char *metrics = g_build_filename(options->run, "metrics.csv", NULL);
     g_autofree char *whole = g_canonicalize_filename(options->run, NULL);
     g_autofree char *name = g_path_get_basename(whole);
-    g_autoptr(GPtrArray) results = read_results(options->run);
+    g_autoptr(GPtrArray) results = maxgl_report_read_results(options->run);
     if (results->len == 0 && !g_file_test(metrics, G_FILE_TEST_EXISTS)) {
         g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND,
                     "%s: has neither a training run nor results of maxgl-cl eval", options->run);

@@ -1,5 +1,6 @@
 /* maxgl-cl eval and report, from a run's folder to its page. */
 #include "cli.h"
+#include "tiny.h"
 
 #include <json-glib/json-glib.h>
 #include <setjmp.h>
@@ -101,6 +102,34 @@ static void page(void **state)
     cli_assert_contains(short_page, "still frames");
 }
 
+/* Two seeds of one recipe are a group; another recipe is another, and says what it has. */
+static void several_runs(void **state)
+{
+    static const char *const changes[][3] = {{"two-1", "train.seed=1", "train.keep=1"},
+                                             {"two-2", "train.seed=2", "train.keep=2"},
+                                             {"alone-1", "train.seed=1", "objective.local_weight=0"}};
+    for (guint i = 0; i < G_N_ELEMENTS(changes); i++) {
+        g_autoptr(CliRun) run = cli_expect(0, "train", "--out", changes[i][0], TINY, "-s", "train.steps=2",
+                                           "-s", changes[i][1], "-s", changes[i][2], NULL);
+    }
+    g_autoptr(CliRun) evaluated =
+        cli_expect(0, "eval", "linear", "--model", "two-1", "--data", DATA, "--label", "motion", "--clips",
+                   "1", "--test-split", "test", NULL);
+    g_autoptr(CliRun) run =
+        cli_expect(0, "report", "two-1", "two-2", "alone-1", "-o", "all.html", "--json", "all.json", NULL);
+    cli_assert_contains(run->err, "all.html: 3 runs in 2 groups");
+    cli_assert_contains(run->out, DATA);
+    cli_assert_contains(run->out, "motion  test    linear accuracy   0.250  ");
+    g_autofree char *page = read_text("all.html"), *json = read_text("all.json");
+    cli_assert_contains(page, "<dt>two</dt><dd>2 runs</dd>");
+    cli_assert_contains(page, "<dt>alone-1</dt><dd>1 run; objective.local_weight 0.0</dd>");
+    cli_assert_contains(json, "\"alone-1\"");
+    g_autoptr(CliRun) one = cli_expect(2, "report", "two-1", "--json", "one.json", NULL);
+    cli_assert_contains(one->err, "--json: is for several runs");
+    g_autoptr(CliRun) missing = cli_expect(1, "report", "two-1", "nothing-here", NULL);
+    cli_assert_contains(missing->err, "nothing-here: is no folder of a training run");
+}
+
 static void usage(void **state)
 {
     g_autoptr(CliRun) none = cli_expect(2, "eval", "--model", "run", "--data", DATA, NULL);
@@ -127,7 +156,7 @@ static void usage(void **state)
     g_autoptr(CliRun) no_run = cli_expect(1, "report", "nothing-here", NULL);
     cli_assert_contains(no_run->err, "nothing-here");
     g_autoptr(CliRun) report = cli_expect(2, "report", NULL);
-    cli_assert_contains(report->err, "RUN expected");
+    cli_assert_contains(report->err, "RUN… expected");
 }
 
 /* A list whose videos are all bad in one split. */
@@ -143,8 +172,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_protocols), cmocka_unit_test(json_instead_of_tables),
-        cmocka_unit_test(page),           cmocka_unit_test(usage),
-        cmocka_unit_test(bad_videos),
+        cmocka_unit_test(page),           cmocka_unit_test(several_runs),
+        cmocka_unit_test(usage),          cmocka_unit_test(bad_videos),
     };
     return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }
