@@ -36,7 +36,7 @@ void maxgl_safetensors_writer_set_metadata(MaxglSafetensorsWriter *writer, const
 void maxgl_safetensors_writer_add(MaxglSafetensorsWriter *writer, const char *name, MaxglDtype dtype,
                                   int rank, const gint64 *shape, const void *data)
 {
-    g_return_if_fail(dtype == MAXGL_DTYPE_F32 || dtype == MAXGL_DTYPE_I64);
+    g_return_if_fail(dtype == MAXGL_DTYPE_F32 || dtype == MAXGL_DTYPE_F64 || dtype == MAXGL_DTYPE_I64);
     g_return_if_fail(rank >= 0 && rank <= MAXGL_SAFETENSORS_MAX_RANK);
     g_return_if_fail(!g_hash_table_contains(writer->names, name) && strcmp(name, "__metadata__") != 0);
     MaxglSafetensor tensor = {.name = g_strdup(name), .dtype = dtype, .rank = rank, .count = 1, .data = data};
@@ -96,12 +96,12 @@ static void append_tensor(GString *json, const MaxglSafetensor *tensor, guint64 
 /* The tensors in the order of their data: wide elements first, so that no tensor's start is unaligned. */
 static GPtrArray *data_order(const MaxglSafetensorsWriter *writer)
 {
-    static const MaxglDtype passes[] = {MAXGL_DTYPE_I64, MAXGL_DTYPE_F32};
+    static const gsize passes[] = {8, 4};
     GPtrArray *order = g_ptr_array_new();
     for (guint pass = 0; pass < G_N_ELEMENTS(passes); pass++)
         for (guint i = 0; i < writer->tensors->len; i++) {
             MaxglSafetensor *tensor = &g_array_index(writer->tensors, MaxglSafetensor, i);
-            if (tensor->dtype == passes[pass])
+            if (maxgl_dtype_size(tensor->dtype) == passes[pass])
                 g_ptr_array_add(order, tensor);
         }
     return order;

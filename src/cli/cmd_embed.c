@@ -80,6 +80,7 @@ static gboolean embed_videos(Embed *e, const char *const *inputs, GError **error
 {
     const MaxglFeatureOptions options = {.clips = e->embedding.clips,
                                          .workers = e->embedding.workers,
+                                         .cache = !e->embedding.no_cache,
                                          .per_video = e->per_video,
                                          .title = "videos"};
     e->dataset = maxgl_dataset_open_all(inputs, error);
@@ -88,9 +89,12 @@ static gboolean embed_videos(Embed *e, const char *const *inputs, GError **error
     const int batch = e->embedding.batch > 0
                           ? e->embedding.batch
                           : maxgl_features_batch(e->embedding.clips, maxgl_dataset_size(e->dataset));
-    return open_model(e, batch, error) &&
-           maxgl_features_each(e->embedder, e->dataset, &options, take_vector, e, NULL, error) &&
-           finish(e, error);
+    MaxglFeatureCounts counts;
+    if (!open_model(e, batch, error) ||
+        !maxgl_features_each(e->embedder, e->dataset, &options, take_vector, e, &counts, error))
+        return FALSE;
+    maxgl_features_say_cached(counts.cached, maxgl_dataset_size(e->dataset), "");
+    return finish(e, error);
 }
 
 /* ---------------- clips as arrays ---------------- */

@@ -249,6 +249,7 @@ gboolean maxgl_cmd_eval(int argc, char **argv, GError **error)
     options.clips = a.embedding.clips;
     options.batch = a.embedding.batch;
     options.workers = a.embedding.workers;
+    options.cache = !a.embedding.no_cache;
     options.seed = (guint64)a.seed;
     options.random_init = a.random_init;
     options.still = a.still;

@@ -163,6 +163,7 @@ gboolean maxgl_cmd_eval_aslan(int argc, char **argv, GError **error)
         .layers = (const char *const *)layers,
         .clips = a.embedding.clips,
         .batch = a.embedding.batch,
+        .cache = !a.embedding.no_cache,
         .workers = a.embedding.workers,
         .exact = a.embedding.exact,
         .c = a.c,

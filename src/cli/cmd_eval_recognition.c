@@ -116,6 +116,7 @@ gboolean maxgl_cmd_eval_recognition(int argc, char **argv, GError **error)
         .clips = a.embedding.clips,
         .windows = a.windows,
         .batch = a.embedding.batch,
+        .cache = !a.embedding.no_cache,
         .workers = a.embedding.workers,
         .exact = a.embedding.exact,
     };

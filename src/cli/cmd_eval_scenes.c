@@ -117,6 +117,7 @@ gboolean maxgl_cmd_eval_scenes(int argc, char **argv, GError **error)
         .label = a.label,
         .clips = a.embedding.clips,
         .batch = a.embedding.batch,
+        .cache = !a.embedding.no_cache,
         .workers = a.embedding.workers,
         .exact = a.embedding.exact,
         .c = a.c,

@@ -8,7 +8,7 @@
 typedef struct {
     int clips; /**< of a video; each command has an entry of its own for them */
     int batch, workers;
-    gboolean exact;
+    gboolean exact, no_cache;
 } MaxglEmbeddingArguments;
 
 /* clang-format off */
@@ -17,6 +17,8 @@ typedef struct {
     {"batch", 'b', 0, G_OPTION_ARG_INT, &(a).batch, "Clips computed at once (default: about 16)", "N"},      \
     {"exact", 0, 0, G_OPTION_ARG_NONE, &(a).exact,                                                           \
      "No algorithm whose rounding errors exceed direct summation's (slower)", NULL},                         \
+    {"no-cache", 0, 0, G_OPTION_ARG_NONE, &(a).no_cache,                                                     \
+     "Compute features that an earlier command has left in the cache, and leave none", NULL},                \
     {"workers", 'j', 0, G_OPTION_ARG_INT, &(a).workers,                                                      \
      "Decoding threads (default: as many as cores, at most 8)", "N"}
 /* clang-format on */

@@ -35,7 +35,8 @@ static char *overview(void)
                     "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n"
                     "\n"
                     "Environment: MAXGL_DEVICE (default of --device), MAXGL_LOG (error, warning, message,\n"
-                    "info or debug), MAXGL_CACHE_DIR (built OpenCL programs), MAXGL_TUNING (your tuning\n"
+                    "info or debug), MAXGL_CACHE_DIR (built OpenCL programs, features),\n"
+                    "MAXGL_FEATURE_CACHE_MB (of features, default 1024; 0: none), MAXGL_TUNING (your tuning\n"
                     "file), MAXGL_PROFILE=1 (times of all kernels at the end), NO_COLOR.");
     return g_string_free(text, FALSE);
 }

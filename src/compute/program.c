@@ -1,5 +1,6 @@
 #include "compute/program.h"
 
+#include "base/checksum.h"
 #include "base/progress.h"
 #include "compute/kernel_sources.h"
 #include <gio/gio.h>
@@ -10,13 +11,19 @@
 #define CACHE_MAGIC "MAXGLPR1"
 enum { MAGIC_BYTES = 8, DIGEST_BYTES = 32, MAX_INCLUDE_DEPTH = 8 };
 
+char *maxgl_cache_dir(const char *kind)
+{
+    const char *chosen = g_getenv("MAXGL_CACHE_DIR");
+    return chosen && *chosen ? g_build_filename(chosen, kind, NULL)
+                             : g_build_filename(g_get_user_cache_dir(), "maxgl", kind, NULL);
+}
+
 const char *maxgl_program_cache_dir(void)
 {
     static char *dir;
     if (g_once_init_enter(&dir)) {
         const char *chosen = g_getenv("MAXGL_CACHE_DIR");
-        char *path = chosen && *chosen ? g_strdup(chosen)
-                                       : g_build_filename(g_get_user_cache_dir(), "maxgl", "programs", NULL);
+        char *path = chosen && *chosen ? g_strdup(chosen) : maxgl_cache_dir("programs");
         g_once_init_leave(&dir, path);
     }
     return dir;
@@ -70,16 +77,16 @@ static gboolean expand(const char *file, GHashTable *seen, int depth, GString *o
 static char *cache_key(MaxglContext *context, const char *source, const char *options)
 {
     const MaxglDeviceInfo *info = context->info;
-    const char *parts[] = {source,
-                           options,
-                           info->platform_name,
-                           info->platform_version,
-                           info->name,
-                           info->driver_version,
-                           info->opencl_version};
+    const char *const parts[] = {source,
+                                 options,
+                                 info->platform_name,
+                                 info->platform_version,
+                                 info->name,
+                                 info->driver_version,
+                                 info->opencl_version};
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
-        g_checksum_update(sum, (const guchar *)parts[i], (gssize)strlen(parts[i]) + 1);
+        maxgl_checksum_add_text(sum, parts[i]);
     return g_strdup(g_checksum_get_string(sum));
 }
 

@@ -32,6 +32,10 @@ gboolean maxgl_program_shows_progress(void);
 /** Ends that, if it is under way: what was built is about to run. */
 void maxgl_program_progress_done(MaxglContext *context);
 
+/** The folder for files of another @kind that are kept to save time: $MAXGL_CACHE_DIR/KIND, or maxgl/KIND in
+ * the user's cache folder. Caller frees. */
+char *maxgl_cache_dir(const char *kind);
+
 /** The folder of the disk cache; owned by the library. */
 const char *maxgl_program_cache_dir(void);
 

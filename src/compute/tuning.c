@@ -192,6 +192,21 @@ gboolean maxgl_tuning_knows_architecture(const MaxglTuning *tuning)
     return tuning->knows_architecture;
 }
 
+char *maxgl_tuning_text(const MaxglTuning *tuning)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < tuning->entries->len; i++) {
+        const Entry *entry = g_ptr_array_index(tuning->entries, i);
+        g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(entry->parameters), (GCompareFunc)strcmp);
+        g_string_append_printf(text, "%s [%s] %d\n", entry->kernel, entry->shape ? entry->shape : "",
+                               entry->specificity);
+        for (GList *l = names; l; l = l->next)
+            g_string_append_printf(text, "  %s = %s\n", (const char *)l->data,
+                                   (const char *)g_hash_table_lookup(entry->parameters, l->data));
+    }
+    return g_string_free(text, FALSE);
+}
+
 static void answer_free(MaxglTuningAnswer *answer)
 {
     g_free(answer->kernel);

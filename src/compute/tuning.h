@@ -70,6 +70,9 @@ char *maxgl_tuning_user_path(void);
 gboolean maxgl_tuning_save(const char *path, const MaxglDeviceInfo *device, const GPtrArray *settings,
                            const char *note, GError **error);
 
+/** All entries that apply, as text: the same for the same entries. Caller frees. */
+char *maxgl_tuning_text(const MaxglTuning *tuning);
+
 /** Whether some entry is for this very architecture or device. */
 gboolean maxgl_tuning_knows_architecture(const MaxglTuning *tuning);
 

@@ -65,7 +65,7 @@ static MaxglFeatures *embed_clips(const MaxglAslan *a, MaxglEmbedder *embedder, 
                                   const char *title, GError **error)
 {
     const MaxglFeatureOptions options = {
-        .clips = a->options.clips, .workers = a->options.workers, .title = title};
+        .clips = a->options.clips, .workers = a->options.workers, .cache = a->options.cache, .title = title};
     const gsize n = maxgl_dataset_size(a->dataset);
     g_autofree gsize *named = g_new(gsize, n);
     gsize n_named = 0;
@@ -76,6 +76,8 @@ static MaxglFeatures *embed_clips(const MaxglAslan *a, MaxglEmbedder *embedder, 
     MaxglFeatures *features = maxgl_features_extract(embedder, part, &options, error);
     for (gsize i = 0; features && i < features->n; i++)
         features->videos[i] = named[features->videos[i]];
+    if (features)
+        maxgl_features_say_cached(features->cached, n_named, title);
     return features;
 }
 

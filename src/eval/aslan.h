@@ -15,6 +15,7 @@ typedef struct {
     const char *const *layers; /**< as MaxglEmbedderOptions; NULL: "pool" */
     int clips;                 /**< of a video, spread evenly; 0: as many as overlap by half, see windows.h */
     int batch;                 /**< clips computed at once; 0: as many as is good */
+    gboolean cache;            /**< see MaxglFeatureOptions; for @clips above 0 */
     int workers;               /**< decoding threads; 0: as many as cores, at most 8 */
     gboolean exact;            /**< see MaxglEmbedderOptions */
     double c;                  /**< of the machines, above 0 */

@@ -111,16 +111,21 @@ static gboolean add_network(MaxglEvaluation *e, MaxglComparison comparison, cons
     MaxglNetworkFeatures *network = &e->networks[e->n_networks++];
     network->comparison = comparison;
     network->splits = g_new0(MaxglFeatures *, e->n_splits);
+    gsize cached = 0, videos = 0;
     for (int i = 0; i < e->n_splits; i++) {
         g_autofree char *title = g_strdup_printf("%s, %s", title_of(comparison), e->splits[i]);
         const MaxglFeatureOptions options = {.clips = o->clips,
                                              .workers = o->workers,
+                                             .cache = o->cache,
                                              .still = comparison == MAXGL_COMPARISON_STILL,
                                              .title = title};
         network->splits[i] = maxgl_features_extract(embedder, e->parts[i], &options, error);
         if (!network->splits[i])
             return FALSE;
+        cached += network->splits[i]->cached;
+        videos += maxgl_dataset_size(e->parts[i]);
     }
+    maxgl_features_say_cached(cached, videos, title_of(comparison));
     return TRUE;
 }
 

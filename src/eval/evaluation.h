@@ -18,6 +18,7 @@ typedef struct {
     int clips;                      /**< of a video */
     int batch;                      /**< clips computed at once; 0: as many as is good */
     int workers;                    /**< decoding threads; 0: as many as cores, at most 8 */
+    gboolean cache;                 /**< see MaxglFeatureOptions */
     gboolean exact;                 /**< see MaxglEmbedderOptions */
     guint64 seed;                   /**< of the probe's held-out part */
     gboolean random_init;           /**< compare with the same network before training, see control.h */

@@ -1,6 +1,7 @@
 #include "eval/features.h"
 
 #include "base/progress.h"
+#include "eval/feature_cache.h"
 
 #include <math.h>
 #include <maxgl/error.h>
@@ -31,18 +32,30 @@ typedef struct {
     float *mean_features;      /* [info->features] */
     float *features;           /* [most][info->features] */
     gsize done;                /* clips embedded so far */
+    MaxglFeatureCache *cache;  /* or NULL, and with it all below */
+    MaxglCachedVideo *found;   /* [videos] what is in it */
+    gsize next;                /* video whose turn it is, as far as those in the cache go */
+    gsize *missing, n_missing; /* the others */
+    MaxglDataset *to_embed;    /* those */
+    double *seconds;           /* [most][2] */
 } Work;
 
-static void work_init(Work *w, gsize most)
+/* What is for one video. */
+static void video_init(Work *w)
+{
+    w->sum = g_new0(double, w->info->features);
+    w->mean_features = g_new(float, w->info->features);
+}
+
+static void batch_init(Work *w, gsize most)
 {
     w->most = most;
     w->frames = g_new(const guint8 *, most *(gsize)w->info->frames);
     w->inputs = g_new0(MaxglEmbedderClip, most);
     w->clips = g_new(const MaxglClip *, most);
     w->numbers = g_new(int, most);
-    w->sum = g_new0(double, w->info->features);
-    w->mean_features = g_new(float, w->info->features);
     w->features = g_new(float, most *(gsize)w->info->features);
+    w->seconds = g_new(double, most * 2);
 }
 
 static void work_clear(Work *w)
@@ -54,6 +67,11 @@ static void work_clear(Work *w)
     g_free(w->sum);
     g_free(w->mean_features);
     g_free(w->features);
+    g_free(w->seconds);
+    g_free(w->found);
+    g_free(w->missing);
+    maxgl_dataset_free(w->to_embed);
+    maxgl_feature_cache_close(w->cache);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Work, work_clear)
 
@@ -120,21 +138,92 @@ static gboolean add_to_mean(Work *w, const MaxglFeatureVector *vector, GError **
     return TRUE;
 }
 
+static gboolean give(Work *w, const MaxglFeatureVector *vector, GError **error)
+{
+    return w->options->per_video ? add_to_mean(w, vector, error) : w->sink(vector, w->user_data, error);
+}
+
+/* ---------------- the cache ---------------- */
+
+/* Finds out what is in the cache, and with that what is not. */
+static void look_in_cache(Work *w, const MaxglDataset *dataset)
+{
+    const gsize n = maxgl_dataset_size(dataset);
+    w->cache = w->options->cache ? maxgl_feature_cache_open(w->embedder, dataset, w->options) : NULL;
+    if (!w->cache)
+        return;
+    w->found = g_new(MaxglCachedVideo, n);
+    w->missing = g_new(gsize, n);
+    for (gsize v = 0; v < n; v++) {
+        w->found[v] = maxgl_feature_cache_find(w->cache, v);
+        if (w->found[v].clips == 0)
+            w->missing[w->n_missing++] = v;
+    }
+    if (w->n_missing > 0)
+        w->to_embed = maxgl_dataset_select(dataset, w->missing, w->n_missing);
+}
+
+/* Gives what the cache has of the videos before video @end. */
+static gboolean give_cached(Work *w, gsize end, GError **error)
+{
+    for (; w->cache && w->next < end; w->next++) {
+        const MaxglCachedVideo *video = &w->found[w->next];
+        for (int i = 0; i < video->clips; i++) {
+            const MaxglFeatureVector vector = {.video = w->next,
+                                               .clip = i,
+                                               .clips = 1,
+                                               .first_seconds = video->seconds[2 * i],
+                                               .last_seconds = video->seconds[2 * i + 1],
+                                               .features = video->features + i * w->info->features};
+            if (!give(w, &vector, error))
+                return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* Keeps the vectors of the videos of a batch of @n clips, which has all clips of a video. */
+static void keep_batch(Work *w, gsize n)
+{
+    for (gsize i = 0, end; i < n; i = end) {
+        const gsize video = w->missing[w->clips[i]->index];
+        for (end = i; end < n && w->clips[end]->index == w->clips[i]->index; end++) {
+            w->seconds[2 * end] = w->clips[end]->first_seconds;
+            w->seconds[2 * end + 1] = w->clips[end]->last_seconds;
+        }
+        const MaxglCachedVideo vectors = {.clips = (int)(end - i),
+                                          .features = w->features + i * (gsize)w->info->features,
+                                          .seconds = w->seconds + 2 * i};
+        maxgl_feature_cache_add(w->cache, video, &vectors);
+    }
+}
+
+void maxgl_features_say_cached(gsize cached, gsize videos, const char *what)
+{
+    if (cached > 0)
+        g_message("%s%sfeatures of %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " videos came from the cache",
+                  what, what[0] ? ": " : "", cached, videos);
+}
+
+/* ---------------- the work ---------------- */
+
 static gboolean embed_batch(Work *w, const MaxglBatch *batch, GError **error)
 {
     const gsize n = list_clips(w, batch), length = (gsize)w->info->features;
     if (!maxgl_embedder_run_frames(w->embedder, w->inputs, n, w->features, error) ||
         !maxgl_features_check(w->features, n * length, error))
         return FALSE;
+    if (w->cache)
+        keep_batch(w, n);
     for (gsize i = 0; i < n; i++) {
         const MaxglClip *clip = w->clips[i];
-        const MaxglFeatureVector vector = {.video = clip->index,
+        const MaxglFeatureVector vector = {.video = w->cache ? w->missing[clip->index] : clip->index,
                                            .clip = w->numbers[i],
                                            .clips = 1,
                                            .first_seconds = clip->first_seconds,
                                            .last_seconds = clip->last_seconds,
                                            .features = w->features + i * length};
-        if (!(w->options->per_video ? add_to_mean(w, &vector, error) : w->sink(&vector, w->user_data, error)))
+        if (!give_cached(w, vector.video, error) || !give(w, &vector, error))
             return FALSE;
     }
     w->done += n;
@@ -160,45 +249,72 @@ static MaxglLoader *open_loader(const Work *w, const MaxglDataset *dataset, int 
     return maxgl_loader_new(dataset, &options, error);
 }
 
+static gboolean pass_batches(Work *w, MaxglLoader *loader, MaxglProgress *progress, gint64 done,
+                             GError **error)
+{
+    const gint64 started = g_get_monotonic_time();
+    for (;;) {
+        g_autoptr(MaxglBatch) batch = NULL;
+        if (!maxgl_loader_next(loader, &batch, error))
+            return FALSE;
+        if (!batch)
+            return TRUE;
+        if (!embed_batch(w, batch, error))
+            return FALSE;
+        done += (gint64)batch->videos;
+        maxgl_progress_set(progress, done, "%.0f clips/s", clips_per_second(w->done, started));
+    }
+}
+
+/* Embeds the videos of @dataset; how many were bad goes to @bad. That all of them are is an error, unless
+ * @done others were in the cache. */
+static gboolean embed_all(Work *w, const MaxglDataset *dataset, MaxglProgress *progress, gsize done,
+                          gsize *bad, GError **error)
+{
+    const int at_once = MAX(1, w->info->batch / w->options->clips);
+    const gsize videos = maxgl_dataset_size(dataset);
+    g_autoptr(GError) reason = NULL;
+    g_autoptr(MaxglLoader) loader = open_loader(w, dataset, at_once, &reason);
+    *bad = maxgl_dataset_bad_count(dataset);
+    if (loader) {
+        MaxglLoaderStats stats;
+        batch_init(w, (gsize)at_once * (gsize)w->options->clips);
+        const gboolean passed = pass_batches(w, loader, progress, (gint64)done, &reason);
+        maxgl_loader_get_stats(loader, &stats);
+        *bad = stats.bad;
+        if (passed)
+            return TRUE;
+    }
+    if (done > 0 && *bad == videos && g_error_matches(reason, MAXGL_ERROR, MAXGL_ERROR_FORMAT))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&reason));
+    return FALSE;
+}
+
 gboolean maxgl_features_each(MaxglEmbedder *embedder, const MaxglDataset *dataset,
                              const MaxglFeatureOptions *options, MaxglFeatureSink sink, gpointer user_data,
-                             gsize *bad, GError **error)
+                             MaxglFeatureCounts *counts, GError **error)
 {
     g_auto(Work) w = {.embedder = embedder,
                       .info = maxgl_embedder_info(embedder),
                       .options = options,
                       .sink = sink,
                       .user_data = user_data};
-    const int videos = MAX(1, w.info->batch / options->clips);
     const gsize total = maxgl_dataset_size(dataset);
-    work_init(&w, (gsize)videos * (gsize)options->clips);
-    g_autoptr(MaxglLoader) loader = open_loader(&w, dataset, videos, error);
-    if (!loader)
-        return FALSE;
+    gsize bad = 0;
+    video_init(&w);
+    look_in_cache(&w, dataset);
+    const gsize cached = w.cache ? total - w.n_missing : 0;
     g_autoptr(MaxglProgress) progress = maxgl_progress_new(options->title, (gint64)total);
-    const gint64 started = g_get_monotonic_time();
-    gint64 done = 0;
-    for (;;) {
-        g_autoptr(MaxglBatch) batch = NULL;
-        if (!maxgl_loader_next(loader, &batch, error))
-            return FALSE;
-        if (!batch)
-            break;
-        if (!embed_batch(&w, batch, error))
-            return FALSE;
-        done += (gint64)batch->videos;
-        maxgl_progress_set(progress, done, "%.0f clips/s", clips_per_second(w.done, started));
-    }
-    if (!close_video(&w, error))
+    if (cached < total && !embed_all(&w, w.cache ? w.to_embed : dataset, progress, cached, &bad, error))
+        return FALSE;
+    if (!give_cached(&w, total, error) || !close_video(&w, error))
         return FALSE;
     maxgl_progress_finish(g_steal_pointer(&progress));
-    MaxglLoaderStats stats;
-    maxgl_loader_get_stats(loader, &stats);
-    if (stats.bad > 0)
-        g_message("%" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " videos were bad and left out", stats.bad,
-                  total);
-    if (bad)
-        *bad = stats.bad;
+    if (bad > 0)
+        g_message("%" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " videos were bad and left out", bad, total);
+    if (counts)
+        *counts = (MaxglFeatureCounts){.bad = bad, .cached = cached};
     return TRUE;
 }
 
@@ -222,9 +338,12 @@ MaxglFeatures *maxgl_features_extract(MaxglEmbedder *embedder, const MaxglDatase
     features->length = maxgl_embedder_info(embedder)->features;
     features->data = g_new(float, videos *(gsize)features->length);
     features->videos = g_new(gsize, videos);
-    return maxgl_features_each(embedder, dataset, &of_videos, collect, features, &features->bad, error)
-               ? g_steal_pointer(&features)
-               : NULL;
+    MaxglFeatureCounts counts;
+    if (!maxgl_features_each(embedder, dataset, &of_videos, collect, features, &counts, error))
+        return NULL;
+    features->bad = counts.bad;
+    features->cached = counts.cached;
+    return g_steal_pointer(&features);
 }
 
 void maxgl_features_free(MaxglFeatures *features)

@@ -18,8 +18,16 @@ typedef struct {
     gboolean still;     /**< show the network each clip's middle frame for the whole of the clip: what can be
                            told without motion */
     int workers;        /**< threads that decode; 0: as many as cores, at most 8 */
+    gboolean cache;     /**< take vectors that were computed before from disk, and keep new ones there, see
+                         * feature_cache.h; to the bit the same */
     const char *title;  /**< of the progress bar */
 } MaxglFeatureOptions;
+
+/** What became of the videos. */
+typedef struct {
+    gsize bad;    /**< left out */
+    gsize cached; /**< taken from the cache */
+} MaxglFeatureCounts;
 
 /** One vector, of a clip or of a video. */
 typedef struct {
@@ -40,13 +48,16 @@ int maxgl_features_batch(int clips, gsize videos);
 
 /**
  * Embeds the clips of every video of @dataset, in its order, and gives the vectors to @sink. Bad videos are
- * named, counted in a last line and left out; their number goes to @bad (which may be NULL).
+ * named, counted in a last line and left out. @counts may be NULL.
  * #MAXGL_ERROR_FORMAT: every video is bad. #MAXGL_ERROR_FAILED: a feature is not finite.
  * #MAXGL_ERROR_CANCELLED: interrupted.
  */
 gboolean maxgl_features_each(MaxglEmbedder *embedder, const MaxglDataset *dataset,
                              const MaxglFeatureOptions *options, MaxglFeatureSink sink, gpointer user_data,
-                             gsize *bad, GError **error);
+                             MaxglFeatureCounts *counts, GError **error);
+
+/** Says how many of @videos (of them all) came from the cache, if any did; @what: a network, or "" . */
+void maxgl_features_say_cached(gsize cached, gsize videos, const char *what);
 
 /** #MAXGL_ERROR_FAILED if one of the @n numbers is not finite. */
 gboolean maxgl_features_check(const float *features, gsize n, GError **error);
@@ -58,6 +69,7 @@ typedef struct {
     float *data;   /**< n × length */
     gsize *videos; /**< [n] indices in the data set, rising */
     gsize bad;     /**< videos that were left out */
+    gsize cached;  /**< videos that came from the cache */
     gsize clips;   /**< embedded in all */
 } MaxglFeatures;
 

@@ -1,6 +1,6 @@
 #include "eval/moment_index.h"
 
-#include "base/file.h"
+#include "base/checksum.h"
 #include "base/safetensors.h"
 
 #include <json-glib/json-glib.h>
@@ -12,19 +12,6 @@
 #define UNIT_TOLERANCE 1e-3
 
 /* ---------------- the model ---------------- */
-
-static char *hash_of_file(const char *path, GError **error)
-{
-    g_autoptr(GMappedFile) file = maxgl_file_map(path, error);
-    if (!file)
-        return NULL;
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-    const guchar *data = (const guchar *)g_mapped_file_get_contents(file);
-    const gsize length = g_mapped_file_get_length(file), part = (gsize)1 << 30;
-    for (gsize done = 0; done < length; done += part)
-        g_checksum_update(checksum, data + done, (gssize)MIN(part, length - done));
-    return g_strdup(g_checksum_get_string(checksum));
-}
 
 static void add_three(JsonBuilder *b, const char *name, const float *values)
 {
@@ -62,7 +49,7 @@ static char *preprocessing_json(const MaxglEmbedderInfo *info)
 
 MaxglMomentModel *maxgl_moment_model_new(const char *path, const MaxglEmbedderInfo *info, GError **error)
 {
-    g_autofree char *hash = hash_of_file(path, error);
+    g_autofree char *hash = maxgl_checksum_of_file(path, error);
     if (!hash)
         return NULL;
     MaxglMomentModel *model = g_new0(MaxglMomentModel, 1);

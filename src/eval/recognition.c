@@ -175,7 +175,9 @@ static gboolean test_videos(MaxglRecognition *r, Work *w, GError **error)
                           ? o->batch
                           : maxgl_features_batch(clips, o->windows ? 16 : maxgl_dataset_size(r->dataset));
     const MaxglEmbedderOptions how = {.device = o->device, .batch = batch, .exact = o->exact};
-    const MaxglFeatureOptions options = {.clips = clips, .workers = o->workers, .title = "testing"};
+    const MaxglFeatureOptions options = {
+        .clips = clips, .workers = o->workers, .cache = o->cache, .title = "testing"};
+    MaxglFeatureCounts counts = {0};
     g_autoptr(MaxglEmbedder) embedder = maxgl_embedder_open_with(o->model, &how, error);
     if (!embedder)
         return FALSE;
@@ -184,8 +186,11 @@ static gboolean test_videos(MaxglRecognition *r, Work *w, GError **error)
     r->device_name = g_strdup(info->device);
     r->features = info->features;
     if (!(o->windows ? maxgl_sliding_each(embedder, r->dataset, options.title, add_clip, w, &r->bad, error)
-                     : maxgl_features_each(embedder, r->dataset, &options, add_clip, w, &r->bad, error)))
+                     : maxgl_features_each(embedder, r->dataset, &options, add_clip, w, &counts, error)))
         return FALSE;
+    if (!o->windows)
+        r->bad = counts.bad;
+    maxgl_features_say_cached(counts.cached, maxgl_dataset_size(r->dataset), "");
     close_video(w);
     if (r->videos > 0)
         return TRUE;

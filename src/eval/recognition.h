@@ -15,6 +15,7 @@ typedef struct {
     gboolean windows;   /**< instead, all clips that follow each other without overlap, as many as fit; their
                            softmax is averaged (Hara et al.) */
     int batch;          /**< clips computed at once; 0: as many as is good */
+    gboolean cache;     /**< see MaxglFeatureOptions; not for @windows */
     int workers;        /**< decoding threads; 0: as many as cores, at most 8. Windows: one */
     gboolean exact;     /**< see MaxglEmbedderOptions */
 } MaxglRecognitionOptions;

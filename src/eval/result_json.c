@@ -1,6 +1,6 @@
 #include "eval/result_json.h"
 
-#include "base/file.h"
+#include "base/checksum.h"
 
 void maxgl_result_add_string(JsonBuilder *b, const char *name, const char *value)
 {
@@ -48,17 +48,9 @@ void maxgl_result_add_confusion(JsonBuilder *b, const char *const *names, int cl
     json_builder_end_array(b);
 }
 
-static char *hash_file(const char *path, GError **error)
-{
-    g_autoptr(GMappedFile) file = maxgl_file_map(path, error);
-    return file ? g_compute_checksum_for_data(G_CHECKSUM_SHA256, (guchar *)g_mapped_file_get_contents(file),
-                                              g_mapped_file_get_length(file))
-                : NULL;
-}
-
 JsonBuilder *maxgl_result_new(const MaxglResultOrigin *origin, GError **error)
 {
-    g_autofree char *hash = hash_file(origin->model, error);
+    g_autofree char *hash = maxgl_checksum_of_file(origin->model, error);
     if (!hash)
         return NULL;
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();

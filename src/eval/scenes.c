@@ -33,6 +33,7 @@ static MaxglFeatures *extract(MaxglScenes *s, MaxglComparison comparison, const 
     const MaxglEmbedderOptions how = {.device = o->device, .batch = batch, .exact = o->exact};
     const MaxglFeatureOptions options = {.clips = o->clips,
                                          .workers = o->workers,
+                                         .cache = o->cache,
                                          .still = comparison == MAXGL_COMPARISON_STILL,
                                          .title = titles[comparison]};
     g_autoptr(MaxglEmbedder) embedder = maxgl_embedder_open_with(model, &how, error);
@@ -44,7 +45,10 @@ static MaxglFeatures *extract(MaxglScenes *s, MaxglComparison comparison, const 
         s->device_name = g_strdup(info->device);
         s->features = info->features;
     }
-    return maxgl_features_extract(embedder, s->dataset, &options, error);
+    MaxglFeatures *features = maxgl_features_extract(embedder, s->dataset, &options, error);
+    if (features)
+        maxgl_features_say_cached(features->cached, maxgl_dataset_size(s->dataset), options.title);
+    return features;
 }
 
 static gboolean add_network(MaxglScenes *s, MaxglComparison comparison, const char *model, GError **error)

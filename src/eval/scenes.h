@@ -13,6 +13,7 @@ typedef struct {
     const char *label;    /**< column of the classes; NULL: the data set's label */
     int clips;            /**< of a video */
     int batch;            /**< clips computed at once; 0: as many as is good */
+    gboolean cache;       /**< see MaxglFeatureOptions */
     int workers;          /**< decoding threads; 0: as many as cores, at most 8 */
     gboolean exact;       /**< see MaxglEmbedderOptions */
     double c;             /**< of the machines, above 0 */

@@ -76,6 +76,11 @@ gboolean maxgl_synthetic_options_parse(MaxglSyntheticOptions *options, const cha
     return maxgl_options_load(&option_table, options, NULL, (const char *const *)assignments, error);
 }
 
+char *maxgl_synthetic_text(const MaxglSyntheticOptions *options)
+{
+    return maxgl_options_text(&option_table, options);
+}
+
 char *maxgl_synthetic_help(void)
 {
     return maxgl_options_help(&option_table);

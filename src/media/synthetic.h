@@ -55,6 +55,9 @@ gboolean maxgl_synthetic_options_parse(MaxglSyntheticOptions *options, const cha
 /** Keys, defaults, ranges and meaning, for --help. */
 char *maxgl_synthetic_help(void);
 
+/** All options with their values: the same text for the same videos. Caller frees. */
+char *maxgl_synthetic_text(const MaxglSyntheticOptions *options);
+
 /** Number of videos of all splits: train, then test, test-new and test-conflict. */
 gsize maxgl_synthetic_count(const MaxglSyntheticOptions *options);
 

@@ -1,6 +1,8 @@
-#include <maxgl/embedder.h>
+#include "net/embedder_identity.h"
 
+#include "base/checksum.h"
 #include "base/view.h"
+#include "compute/identity.h"
 #include "net/network.h"
 #include "net/weights.h"
 #include "ops/clip_prepare.h"
@@ -10,7 +12,8 @@
 
 struct MaxglEmbedder {
     MaxglEmbedderInfo info;
-    char *model;
+    char *model, *path;
+    gboolean exact;
     MaxglContext *context;
     MaxglNetwork *network;
     MaxglClipPreparer *preparer; /* from the first clip of frames on */
@@ -108,6 +111,8 @@ MaxglEmbedder *maxgl_embedder_open_with(const char *model, const MaxglEmbedderOp
     e->network = open_network(e->context, model, info, &how, error);
     if (!e->network)
         return NULL;
+    e->path = g_strdup(model);
+    e->exact = options->exact;
     e->model = maxgl_resnet_spec_name(&info->spec);
     e->info = (MaxglEmbedderInfo){
         .model = e->model,
@@ -141,12 +146,26 @@ void maxgl_embedder_close(MaxglEmbedder *e)
     g_free(e->layer_features);
     g_strfreev(e->layers);
     g_free(e->model);
+    g_free(e->path);
     g_free(e);
 }
 
 const MaxglEmbedderInfo *maxgl_embedder_info(const MaxglEmbedder *e)
 {
     return &e->info;
+}
+
+gboolean maxgl_embedder_identify(const MaxglEmbedder *e, GChecksum *sum)
+{
+    const int batch_and_exact[] = {e->info.batch, e->exact};
+    g_autofree char *weights = maxgl_checksum_of_file(e->path, NULL);
+    if (!weights || !maxgl_context_identify(e->context, sum))
+        return FALSE;
+    maxgl_checksum_add_text(sum, weights);
+    g_checksum_update(sum, (const guchar *)batch_and_exact, sizeof batch_and_exact);
+    for (int i = 0; e->layers[i]; i++)
+        maxgl_checksum_add_text(sum, e->layers[i]);
+    return TRUE;
 }
 
 /* Computes the batch in the network's input and copies the first @n features. What else is in the input, from

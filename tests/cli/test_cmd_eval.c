@@ -65,6 +65,42 @@ static void both_protocols(void **state)
     assert_protocol(retrieval, "retrieval", "random");
 }
 
+/* The results of eval without the line that says when; @extra is an option more, or NULL. */
+static char *results_without_time(const char *extra, CliRun **run)
+{
+    *run = cli_expect(0, "eval", "linear", "retrieval", "-m", "run", "--data", DATA, "--random-init",
+                      "--clips", "2", "--json", "-", extra, NULL);
+    g_autoptr(GRegex) time = g_regex_new("\"time\" : \"[^\"]*\"", 0, 0, NULL);
+    return g_regex_replace_literal(time, (*run)->out, -1, 0, "", 0, NULL);
+}
+
+/* What embed has computed, eval finds; results are the same with and without. */
+static void shared_features(void **state)
+{
+    g_autofree char *cache = cli_path("cache"), *old = g_strdup(g_getenv("MAXGL_CACHE_DIR"));
+    g_setenv("MAXGL_CACHE_DIR", cache, TRUE);
+    g_setenv("MAXGL_FEATURE_CACHE_MB", "64", TRUE);
+    g_autoptr(CliRun) embed = cli_expect(0, "embed", "-m", "run", "--clips", "2", "-p", DATA, NULL);
+    g_autoptr(CliRun) again = cli_expect(0, "embed", "-m", "run", "--clips", "2", "-p", DATA, NULL);
+    assert_null(strstr(embed->err, "cache"));
+    cli_assert_contains(again->err, "maxgl-cl: features of 44 of 44 videos came from the cache\n");
+    assert_string_equal(embed->out, again->out);
+    g_autoptr(CliRun) first = NULL, second = NULL, without = NULL;
+    g_autofree char *a = results_without_time(NULL, &first), *b = results_without_time(NULL, &second),
+                    *c = results_without_time("--no-cache", &without);
+    cli_assert_contains(first->err, "trained network: features of 44 of 44 videos came from the cache\n");
+    assert_null(strstr(first->err, "random initialisation: features"));
+    cli_assert_contains(second->err,
+                        "random initialisation: features of 44 of 44 videos came from the cache\n");
+    assert_null(strstr(without->err, "cache"));
+    assert_string_equal(a, b);
+    assert_string_equal(a, c);
+    g_unsetenv("MAXGL_FEATURE_CACHE_MB");
+    g_unsetenv("MAXGL_CACHE_DIR");
+    if (old)
+        g_setenv("MAXGL_CACHE_DIR", old, TRUE);
+}
+
 static void json_instead_of_tables(void **state)
 {
     g_autoptr(CliRun) run =
@@ -171,9 +207,13 @@ static void bad_videos(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_protocols), cmocka_unit_test(json_instead_of_tables),
-        cmocka_unit_test(page),           cmocka_unit_test(several_runs),
-        cmocka_unit_test(usage),          cmocka_unit_test(bad_videos),
+        cmocka_unit_test(both_protocols),
+        cmocka_unit_test(shared_features),
+        cmocka_unit_test(json_instead_of_tables),
+        cmocka_unit_test(page),
+        cmocka_unit_test(several_runs),
+        cmocka_unit_test(usage),
+        cmocka_unit_test(bad_videos),
     };
     return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }
