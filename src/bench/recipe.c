@@ -3,6 +3,7 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "learn/feed.h"
+#include "learn/schedule.h"
 #include "learn/trainer.h"
 
 #define EPOCH_LIMIT 4 /* times the wanted time of a measurement */
@@ -67,7 +68,7 @@ static gboolean step(Training *t, GError **error)
 {
     double values[MAXGL_TASK_MAX_VALUES];
     t->step++;
-    const double rate = maxgl_recipe_learning_rate(t->recipe, t->step, G_MAXINT32);
+    const double rate = maxgl_schedule_rate(t->recipe, t->step, G_MAXINT32, NULL);
     return maxgl_interrupt_check(error) && maxgl_trainer_step(t->trainer, t->batch, t->step, rate, error) &&
            (t->step % (guint)t->recipe->train.log_every != 0 ||
             maxgl_trainer_read(t->trainer, values, error));

@@ -1,11 +1,13 @@
 #include "learn/checkpoint.h"
 
 #include <glib/gstdio.h>
+#include <math.h>
 #include <maxgl/error.h>
 #include <string.h>
 
 #define KEY_STEP "maxgl.step"
 #define KEY_VIDEOS "maxgl.videos"
+#define KEY_PLATEAU "maxgl.plateau" /* best, sum, bad, drops */
 #define NAME_FORMAT "checkpoint-%06" G_GINT64_FORMAT ".safetensors"
 
 /* PyTorch's names of what an optimiser keeps of a parameter. */
@@ -85,6 +87,15 @@ static void set_number(MaxglSafetensorsWriter *writer, const char *key, gint64 n
     maxgl_safetensors_writer_set_metadata(writer, key, text);
 }
 
+static void set_plateau(MaxglSafetensorsWriter *writer, const MaxglPlateau *plateau)
+{
+    char best[G_ASCII_DTOSTR_BUF_SIZE], sum[G_ASCII_DTOSTR_BUF_SIZE];
+    g_autofree char *text =
+        g_strdup_printf("%s %s %d %d", g_ascii_dtostr(best, sizeof best, plateau->best),
+                        g_ascii_dtostr(sum, sizeof sum, plateau->sum), plateau->bad, plateau->drops);
+    maxgl_safetensors_writer_set_metadata(writer, KEY_PLATEAU, text);
+}
+
 gboolean maxgl_checkpoint_save(const char *path, const MaxglTrainingState *state,
                                const MaxglTrainingPosition *position, const MaxglModelInfo *info,
                                GError **error)
@@ -94,6 +105,8 @@ gboolean maxgl_checkpoint_save(const char *path, const MaxglTrainingState *state
     maxgl_model_info_write(info, writer);
     set_number(writer, KEY_STEP, position->step);
     set_number(writer, KEY_VIDEOS, position->videos);
+    if (position->plateau.used)
+        set_plateau(writer, &position->plateau);
     return maxgl_weights_add(writer, state->resnet, state->parameters, info->naming, &position->step, TRUE,
                              arrays, error) &&
            add_states(writer, state, arrays, error) && add_averages(writer, state, arrays, error) &&
@@ -107,6 +120,35 @@ static gboolean get_number(const MaxglSafetensors *file, const char *key, gint64
         return TRUE;
     g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
                 "%s: is no checkpoint of a run: no %s in its metadata", maxgl_safetensors_path(file), key);
+    return FALSE;
+}
+
+static gboolean parse_double(const char *text, double *number)
+{
+    char *end;
+    *number = g_ascii_strtod(text, &end);
+    return end > text && *end == '\0' && !isnan(*number);
+}
+
+/* Not used where the file says nothing of it. */
+static gboolean get_plateau(const MaxglSafetensors *file, MaxglPlateau *plateau, GError **error)
+{
+    const char *text = maxgl_safetensors_metadata(file, KEY_PLATEAU);
+    *plateau = (MaxglPlateau){.used = text != NULL};
+    if (!text)
+        return TRUE;
+    g_auto(GStrv) parts = g_strsplit(text, " ", -1);
+    gint64 bad, drops;
+    if (g_strv_length(parts) == 4 && parse_double(parts[0], &plateau->best) &&
+        parse_double(parts[1], &plateau->sum) &&
+        g_ascii_string_to_signed(parts[2], 10, 0, G_MAXINT, &bad, NULL) &&
+        g_ascii_string_to_signed(parts[3], 10, 0, G_MAXINT, &drops, NULL)) {
+        plateau->bad = (int)bad;
+        plateau->drops = (int)drops;
+        return TRUE;
+    }
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: %s is \"%s\"; it should be four numbers",
+                maxgl_safetensors_path(file), KEY_PLATEAU, text);
     return FALSE;
 }
 
@@ -169,6 +211,7 @@ gboolean maxgl_checkpoint_load(const char *path, const MaxglTrainingState *state
     g_autoptr(MaxglModelInfo) info = file ? maxgl_model_info_of(file, error) : NULL;
     return info && get_number(file, KEY_STEP, &position->step, error) &&
            get_number(file, KEY_VIDEOS, &position->videos, error) &&
+           get_plateau(file, &position->plateau, error) &&
            maxgl_weights_load_from(file, info, state->resnet, state->parameters, NULL, NULL, error) &&
            load_rest(file, state, error) && load_averages(file, state, error);
 }

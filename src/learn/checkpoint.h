@@ -4,6 +4,7 @@
 #ifndef MAXGL_LEARN_CHECKPOINT_H
 #define MAXGL_LEARN_CHECKPOINT_H
 
+#include "learn/schedule.h"
 #include "net/weights.h"
 #include "ops/optimizer.h"
 
@@ -21,8 +22,9 @@ const MaxglParameters *maxgl_training_result(const MaxglTrainingState *state);
 
 /** How far a run is. */
 typedef struct {
-    gint64 step;   /**< steps done */
-    gint64 videos; /**< in the data set: with another number the order of videos would be another */
+    gint64 step;          /**< steps done */
+    gint64 videos;        /**< in the data set: with another number the order of videos would be another */
+    MaxglPlateau plateau; /**< of the schedule that it is for */
 } MaxglTrainingPosition;
 
 /** Bytes that a checkpoint takes, more or less. */

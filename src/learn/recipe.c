@@ -12,7 +12,7 @@
 #define SIMCLR "colour jitter as in Chen et al., \"SimCLR\", ICML 2020, weakened"
 
 static const char *const task_names[] = {"maxgl", "recognition", NULL};
-static const char *const schedule_names[] = {"constant", "cosine", NULL};
+static const char *const schedule_names[] = {"constant", "cosine", "linear", "step", "plateau", NULL};
 static const char *const algorithm_names[] = {"fast", "exact", NULL};
 static const char *const recompute_names[] = {"none", "blocks", NULL};
 static const char *const optimizer_names[] = {"sgd", "adam", "adamw", "lars", NULL};
@@ -202,8 +202,16 @@ static const MaxglOption options[] = {
     {"train.warmup", MAXGL_OPTION_INT, AT(train.warmup), "0", 0, G_MAXINT, .unit = "steps",
      .doc = "over which the learning rate rises", .source = OURS},
     {"train.schedule", MAXGL_OPTION_ENUM, AT(train.schedule), "cosine", .choices = schedule_names,
-     .doc = "of the learning rate after the warm-up",
-     .source = "Loshchilov and Hutter, \"SGDR\", ICLR 2017, without restarts"},
+     .doc = "of the learning rate after the warm-up: cosine and linear go to 0; step falls to a tenth at "
+            "train.drops, plateau when the mean loss of an epoch has not fallen for train.patience epochs",
+     .source = "cosine: Loshchilov and Hutter, \"SGDR\", ICLR 2017, without restarts; plateau: PyTorch's "
+               "ReduceLROnPlateau, factor 0.1"},
+    {"train.drops", MAXGL_OPTION_INT3, AT(train.drops), "[60, 80, 100]", 1, 100, .unit = "percent",
+     .doc = "schedule step: parts of the run's steps after which the rate falls, rising; 100: never",
+     .source = OURS},
+    {"train.patience", MAXGL_OPTION_INT, AT(train.patience), "50", 0, 1000000, .unit = "epochs",
+     .doc = "schedule plateau: so many epochs without a mean loss that is lower by a part of 1e-4 are borne",
+     .source = "the code of VCOP"},
     {"train.seed", MAXGL_OPTION_INT, AT(train.seed), "1", 0, G_MAXINT,
      .doc = "of initial weights, order of videos, clips and augmentation"},
     {"train.algorithms", MAXGL_OPTION_ENUM, AT(train.algorithms), "fast", .choices = algorithm_names,
@@ -357,12 +365,21 @@ static gboolean validate_layers(const MaxglRecipe *recipe, GError **error)
     return FALSE;
 }
 
+static gboolean validate_drops(const int drops[3], GError **error)
+{
+    for (int i = 1; i < 3; i++)
+        if (drops[i] < 100 && drops[i] <= drops[i - 1])
+            return refuse(error, "train.drops: %d after %d; give rising percentages, 100 for none", drops[i],
+                          drops[i - 1]);
+    return TRUE;
+}
+
 gboolean maxgl_recipe_validate(const MaxglRecipe *recipe, GError **error)
 {
     g_autoptr(MaxglResnet) resnet = NULL;
     MaxglObjectiveOptions objective;
-    if (!validate_ranges(recipe, error) || !validate_layers(recipe, error) ||
-        !(resnet = maxgl_recipe_resnet(recipe, 0, error)))
+    if (!validate_ranges(recipe, error) || !validate_drops(recipe->train.drops, error) ||
+        !validate_layers(recipe, error) || !(resnet = maxgl_recipe_resnet(recipe, 0, error)))
         return FALSE;
     if (recipe->train.task != MAXGL_TASK_MAXGL)
         return TRUE;
@@ -398,12 +415,16 @@ char *maxgl_recipe_identity_text(const MaxglRecipe *recipe)
     return maxgl_options_text(&table, recipe);
 }
 
+static gboolean is_endless(MaxglSchedule schedule)
+{
+    return schedule == MAXGL_SCHEDULE_CONSTANT || schedule == MAXGL_SCHEDULE_PLATEAU;
+}
+
 static gboolean may_differ(const MaxglRecipe *before, const MaxglRecipe *now, const char *key)
 {
     gboolean length = strcmp(key, "train.steps") == 0 || strcmp(key, "train.epochs") == 0;
-    gboolean constant =
-        before->train.schedule == MAXGL_SCHEDULE_CONSTANT && now->train.schedule == MAXGL_SCHEDULE_CONSTANT;
-    return g_strv_contains(free_keys, key) || (length && constant);
+    return g_strv_contains(free_keys, key) ||
+           (length && is_endless(before->train.schedule) && is_endless(now->train.schedule));
 }
 
 char **maxgl_recipe_conflicts(const MaxglRecipe *before, const MaxglRecipe *now)
@@ -417,15 +438,4 @@ char **maxgl_recipe_conflicts(const MaxglRecipe *before, const MaxglRecipe *now)
     }
     g_ptr_array_add(conflicts, NULL);
     return (char **)g_ptr_array_free(conflicts, FALSE);
-}
-
-double maxgl_recipe_learning_rate(const MaxglRecipe *recipe, gint64 step, gint64 steps)
-{
-    const gint64 warmup = recipe->train.warmup;
-    if (step <= warmup)
-        return recipe->train.lr * (double)step / (double)warmup;
-    if (recipe->train.schedule == MAXGL_SCHEDULE_CONSTANT)
-        return recipe->train.lr;
-    const double part = (double)(step - 1 - warmup) / (double)(steps - warmup);
-    return recipe->train.lr * 0.5 * (1 + cos(G_PI * part));
 }

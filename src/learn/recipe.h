@@ -19,7 +19,13 @@ typedef enum {
 } MaxglAlgorithms;
 
 /** How the learning rate goes on after the warm-up. */
-typedef enum { MAXGL_SCHEDULE_CONSTANT, MAXGL_SCHEDULE_COSINE } MaxglSchedule;
+typedef enum {
+    MAXGL_SCHEDULE_CONSTANT,
+    MAXGL_SCHEDULE_COSINE,
+    MAXGL_SCHEDULE_LINEAR,
+    MAXGL_SCHEDULE_STEP,
+    MAXGL_SCHEDULE_PLATEAU
+} MaxglSchedule;
 
 /** The values of a recipe. Meanings, ranges and sources are in the table: `maxgl-cl train --help`. */
 typedef struct {
@@ -57,6 +63,7 @@ typedef struct {
         MaxglTaskKind task;
         char *init;
         int epochs, steps, batch, micro_batch, warmup, seed, keep, checkpoint_every, log_every;
+        int drops[3], patience;
         MaxglOptimizerKind optimizer;
         MaxglSchedule schedule;
         MaxglAlgorithms algorithms;
@@ -101,13 +108,9 @@ char *maxgl_recipe_identity_text(const MaxglRecipe *recipe);
 /**
  * What of @now a run that began with @before cannot be resumed with: "key: old → new" for each option that
  * changes what was learnt already. Options that change no bit may differ; so may train.steps and train.epochs
- * while the schedule is constant, since then they only say where to stop. NULL-terminated, maybe empty;
- * g_strfreev().
+ * while the schedule is constant or plateau, since then they only say where to stop. NULL-terminated, maybe
+ * empty; g_strfreev().
  */
 char **maxgl_recipe_conflicts(const MaxglRecipe *before, const MaxglRecipe *now);
-
-/** Learning rate of step @step (1 … @steps) of @steps: a line from 0 to train.lr over the warm-up, then
- * train.lr, or half a cosine from there to 0 after the last step. */
-double maxgl_recipe_learning_rate(const MaxglRecipe *recipe, gint64 step, gint64 steps);
 
 #endif

@@ -70,6 +70,8 @@ static gboolean plan_length(Session *s, GError **error)
     s->steps =
         s->recipe->train.steps > 0 ? s->recipe->train.steps : s->recipe->train.epochs * s->steps_per_epoch;
     s->position.videos = (gint64)videos;
+    if (s->recipe->train.schedule == MAXGL_SCHEDULE_PLATEAU)
+        maxgl_plateau_init(&s->position.plateau);
     if (s->steps > G_MAXINT32)
         return refuse(error, "train.epochs: %" G_GINT64_FORMAT " steps are too many", s->steps);
     if (s->recipe->train.warmup >= s->steps)
@@ -111,8 +113,11 @@ static gboolean make_trainer(Session *s, GError **error)
 static gboolean restore(Session *s, const char *path, GError **error)
 {
     const gint64 videos = s->position.videos;
+    const gboolean plateau = s->position.plateau.used;
     if (!maxgl_checkpoint_load(path, maxgl_trainer_state(s->trainer), &s->position, error))
         return FALSE;
+    if (s->position.plateau.used != plateau)
+        return refuse(error, "%s: is of a run with another train.schedule", path);
     if (s->position.videos != videos)
         return refuse(error,
                       "%s: %s has %" G_GINT64_FORMAT " videos now, and had %" G_GINT64_FORMAT
@@ -205,11 +210,31 @@ static void summarise(Session *s, const MaxglMetricsRow *row)
     s->summary = g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-/* Reads what the loss has come to, and writes it down. */
-static gboolean log_step(Session *s, gint64 epoch, double learning_rate, GError **error)
+/* Reads what the loss has come to, for which it waits for the device. */
+static gboolean read_values(Session *s, GError **error)
 {
     if (!maxgl_trainer_read(s->trainer, s->values, error))
         return FALSE;
+    if (isfinite(s->values[0]))
+        return TRUE;
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FAILED,
+                "the loss is not finite any more at step %" G_GINT64_FORMAT
+                ": lower train.lr, or limit the gradient with train.clip_norm",
+                s->position.step);
+    return FALSE;
+}
+
+/* What the schedule makes of the step's loss. */
+static void watch_plateau(Session *s)
+{
+    maxgl_plateau_add(&s->position.plateau, s->values[0]);
+    if (s->position.step % s->steps_per_epoch == 0)
+        maxgl_plateau_end_epoch(&s->position.plateau, s->steps_per_epoch, s->recipe->train.patience);
+}
+
+/* Writes down what the loss has come to. */
+static gboolean log_step(Session *s, gint64 epoch, double learning_rate, GError **error)
+{
     MaxglLoaderStats stats;
     maxgl_loader_get_stats(s->loader, &stats);
     const gint64 now = g_get_monotonic_time();
@@ -226,13 +251,6 @@ static gboolean log_step(Session *s, gint64 epoch, double learning_rate, GError 
     s->logged_time = now;
     s->logged_step = s->position.step;
     s->logged_wait = stats.wait_seconds;
-    if (!isfinite(s->values[0])) {
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FAILED,
-                    "the loss is not finite any more at step %" G_GINT64_FORMAT
-                    ": lower train.lr, or limit the gradient with train.clip_norm",
-                    s->position.step);
-        return FALSE;
-    }
     summarise(s, &row);
     return maxgl_metrics_add(s->metrics, &row, s->values, error);
 }
@@ -243,7 +261,7 @@ static gboolean train_step(Session *s, GError **error)
     if (!maxgl_interrupt_check(error) || !maxgl_loader_next(s->loader, &batch, error))
         return FALSE;
     const gint64 step = s->position.step + 1;
-    const double learning_rate = maxgl_recipe_learning_rate(s->recipe, step, s->steps);
+    const double learning_rate = maxgl_schedule_rate(s->recipe, step, s->steps, &s->position.plateau);
     const gint64 epoch = (gint64)batch->epoch + 1;
     const gboolean done = maxgl_trainer_step(s->trainer, batch, (guint32)step, learning_rate, error);
     maxgl_batch_free(batch);
@@ -252,6 +270,11 @@ static gboolean train_step(Session *s, GError **error)
     s->position.step = step;
     const int every = s->recipe->train.checkpoint_every;
     const gboolean logged = step % s->recipe->train.log_every == 0 || step == s->steps;
+    const gboolean watched = s->position.plateau.used;
+    if ((logged || watched) && !read_values(s, error))
+        return FALSE;
+    if (watched)
+        watch_plateau(s);
     if (logged && !log_step(s, epoch, learning_rate, error))
         return FALSE;
     maxgl_progress_set(s->progress, step, "%s", s->summary ? s->summary : "");

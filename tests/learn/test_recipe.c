@@ -87,8 +87,9 @@ static void test_choices_are_in_the_order_of_their_enums(void **state)
     g_autoptr(MaxglRecipe) middle =
         recipe_with(SETS("objective.estimator=infonce", "objective.local_pairs=cross", "train.optimizer=adam",
                          "data.short_videos=repeat-last"));
-    g_autoptr(MaxglRecipe) last = recipe_with(SETS("train.optimizer=lars"));
+    g_autoptr(MaxglRecipe) last = recipe_with(SETS("train.optimizer=lars", "train.schedule=plateau"));
     assert_int_equal(last->train.optimizer, MAXGL_OPTIMIZER_LARS);
+    assert_int_equal(last->train.schedule, MAXGL_SCHEDULE_PLATEAU);
     maxgl_recipe_objective(middle, &objective);
     assert_int_equal(objective.estimator, MAXGL_MI_INFONCE);
     assert_int_equal(objective.local_pairs, MAXGL_LOCAL_CROSS);
@@ -120,6 +121,11 @@ static void test_what_only_several_options_can_be_wrong_about(void **state)
     g_autofree char *parts = problem_of(SETS("train.batch=6", "train.micro_batch=4"));
     assert_null(parts);
     assert_problem(SETS("train.steps=10", "train.warmup=10"), "train.warmup");
+    assert_problem(SETS("train.drops=60,50,100"), "train.drops: 50 after 60");
+    assert_problem(SETS("train.drops=60,80,80"), "train.drops: 80 after 80");
+    assert_problem(SETS("train.drops=100,80,100"), "train.drops: 80 after 100");
+    g_autofree char *drops = problem_of(SETS("train.drops=60,100,100"));
+    assert_null(drops);
     assert_problem(SETS("objective.global_weight=0", "objective.local_weight=0"), "both terms have weight 0");
     /* layer3 of a hara network has 2×7×7 positions for clips of 16×112×112. */
     assert_problem(SETS("objective.regions=3,1,1"), "2×7×7");
@@ -193,19 +199,16 @@ static void test_what_a_resumed_run_can_change(void **state)
     assert_null(allowed[0]);
     g_auto(GStrv) schedule = maxgl_recipe_conflicts(constant, before);
     assert_int_equal(g_strv_length(schedule), 1);
-}
 
-static void test_learning_rate(void **state)
-{
-    g_autoptr(MaxglRecipe) cosine = recipe_with(SETS("train.lr=2", "train.warmup=4"));
-    assert_float_equal(maxgl_recipe_learning_rate(cosine, 1, 12), 0.5, 1e-12);
-    assert_float_equal(maxgl_recipe_learning_rate(cosine, 4, 12), 2, 1e-12);
-    assert_float_equal(maxgl_recipe_learning_rate(cosine, 5, 12), 2, 1e-12);
-    assert_float_equal(maxgl_recipe_learning_rate(cosine, 9, 12), 1, 1e-12);
-    assert_float_equal(maxgl_recipe_learning_rate(cosine, 13, 12), 0, 1e-12);
-    g_autoptr(MaxglRecipe) constant = recipe_with(SETS("train.lr=2", "train.schedule=constant"));
-    assert_float_equal(maxgl_recipe_learning_rate(constant, 1, 12), 2, 0);
-    assert_float_equal(maxgl_recipe_learning_rate(constant, 12, 12), 2, 0);
+    /* Nor has one that follows the loss; one that falls at parts of the run has. */
+    g_autoptr(MaxglRecipe) plateau = recipe_with(SETS("train.steps=100", "train.schedule=plateau"));
+    g_autoptr(MaxglRecipe) longer_plateau = recipe_with(SETS("train.steps=200", "train.schedule=plateau"));
+    g_auto(GStrv) goes_on = maxgl_recipe_conflicts(plateau, longer_plateau);
+    assert_null(goes_on[0]);
+    g_autoptr(MaxglRecipe) step = recipe_with(SETS("train.steps=100", "train.schedule=step"));
+    g_autoptr(MaxglRecipe) longer_step = recipe_with(SETS("train.steps=200", "train.schedule=step"));
+    g_auto(GStrv) length = maxgl_recipe_conflicts(step, longer_step);
+    assert_int_equal(g_strv_length(length), 1);
 }
 
 static void test_model_info(void **state)
@@ -262,7 +265,6 @@ int main(void)
         cmocka_unit_test(test_what_only_several_options_can_be_wrong_about),
         cmocka_unit_test(test_local_layers),
         cmocka_unit_test(test_what_a_resumed_run_can_change),
-        cmocka_unit_test(test_learning_rate),
         cmocka_unit_test(test_model_info),
         cmocka_unit_test(test_shipped_recipes),
     };

@@ -284,6 +284,43 @@ static void test_checkpoints_hold_everything(void **state)
     assert_resumes(*state, LARS RECOGNITION " finetune.layers=layer4 train.clip_norm=1");
 }
 
+/* What the schedule has seen goes through a checkpoint's text to the bit; text that is something else is
+ * named.
+ */
+static void test_checkpoints_hold_the_plateau(void **state)
+{
+    static const MaxglPlateau states[] = {{TRUE, INFINITY, 0, 0, 0}, {TRUE, 1.0 / 3, -7e-300 / 11, 12, 3}};
+    Fixture f;
+    fixture_open(&f, *state, "train.schedule=plateau");
+    const MaxglTrainingState *training = maxgl_trainer_state(f.trainer);
+    g_autofree char *path = test_folder_path(f.folder, "c.safetensors");
+    g_autoptr(MaxglModelInfo) info = maxgl_recipe_model_info(f.recipe, training->resnet);
+    MaxglTrainingPosition back;
+    for (guint i = 0; i < G_N_ELEMENTS(states); i++) {
+        const MaxglTrainingPosition position = {1, 24, states[i]};
+        assert_true(maxgl_checkpoint_save(path, training, &position, info, NULL));
+        assert_true(maxgl_checkpoint_load(path, training, &back, NULL));
+        assert_true(back.plateau.used);
+        assert_memory_equal(&back.plateau.best, &states[i].best, sizeof(double));
+        assert_memory_equal(&back.plateau.sum, &states[i].sum, sizeof(double));
+        assert_int_equal(back.plateau.bad, states[i].bad);
+        assert_int_equal(back.plateau.drops, states[i].drops);
+    }
+
+    g_autofree char *bytes = NULL;
+    gsize size = 0;
+    g_autoptr(GError) error = NULL;
+    assert_true(g_file_get_contents(path, &bytes, &size, NULL));
+    char *text = g_strstr_len(bytes + 8, (gssize)size - 8, " 12 3\"");
+    assert_non_null(text);
+    memcpy(text, " 12 x", 5);
+    assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));
+    assert_false(maxgl_checkpoint_load(path, training, &back, &error));
+    assert_true(g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT));
+    assert_non_null(strstr(error->message, " 12 x\"; it should be four numbers"));
+    fixture_close(&f);
+}
+
 /* ---------------- averages ---------------- */
 
 /* Two steps at a rising decay, the others at 0.3. */
@@ -404,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_lars_learns),
         cmocka_unit_test(test_memory_is_known_before),
         cmocka_unit_test(test_checkpoints_hold_everything),
+        cmocka_unit_test(test_checkpoints_hold_the_plateau),
         cmocka_unit_test(test_the_model_is_the_average),
         cmocka_unit_test(test_runs_resume),
     };
