@@ -163,7 +163,8 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
             "Both can be asked for at once, which costs hardly more than one. With options of their own:\n"
             "  recognition  classes by a fine-tuned network's classifier: maxgl-cl eval recognition --help\n"
             "  scenes       recognition of dynamic scenes: maxgl-cl eval scenes --help\n"
-            "  aslan        action similarity: maxgl-cl eval aslan --help",
+            "  aslan        action similarity: maxgl-cl eval aslan --help\n"
+            "  mean         the mean of results on several splits: maxgl-cl eval mean --help",
         .entries = entries,
         .examples = "  maxgl-cl eval linear --model runs/demo --data videos/list.csv --random-init\n"
                     "  maxgl-cl eval linear retrieval -m runs/demo --data synth: --label motion --still\n"
@@ -199,6 +200,7 @@ static const MaxglCommand others[] = {
     {"recognition", "classes of videos by a fine-tuned network's classifier", maxgl_cmd_eval_recognition},
     {"scenes", "recognition of dynamic scenes, one video left out at a time", maxgl_cmd_eval_scenes},
     {"aslan", "action similarity: whether two videos show the same action", maxgl_cmd_eval_aslan},
+    {"mean", "results on several splits, averaged", maxgl_cmd_eval_mean},
     {NULL},
 };
 
@@ -220,7 +222,7 @@ static gboolean parse_protocols(int argc, char **argv, MaxglEvaluationOptions *o
             return maxgl_command_usage(error, "%s goes alone, and directly behind \"eval\"", argv[i]);
         if (!protocol)
             return maxgl_command_usage(
-                error, "no protocol \"%s\"; there are: linear, retrieval, recognition, scenes, aslan",
+                error, "no protocol \"%s\"; there are: linear, retrieval, recognition, scenes, aslan, mean",
                 argv[i]);
         *protocol = TRUE;
     }

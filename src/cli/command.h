@@ -65,6 +65,7 @@ gboolean maxgl_cmd_devices(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_embed(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_eval(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_eval_aslan(int argc, char **argv, GError **error);
+gboolean maxgl_cmd_eval_mean(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_eval_recognition(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_eval_scenes(int argc, char **argv, GError **error);
 gboolean maxgl_cmd_index(int argc, char **argv, GError **error);

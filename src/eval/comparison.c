@@ -128,22 +128,12 @@ static void add_groups(MaxglComparisonPart *part, const MaxglRunComparison *tabl
 static void spread(MaxglSpread *cell, const char *group, const Observation *row, GPtrArray *all)
 {
     g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(double));
-    double squares = 0;
     for (guint i = 0; i < all->len; i++) {
         const Observation *o = g_ptr_array_index(all, i);
-        if (same_row(o, row) && strcmp(o->group, group) == 0) {
+        if (same_row(o, row) && strcmp(o->group, group) == 0)
             g_array_append_val(values, o->value);
-            cell->mean += o->value;
-        }
     }
-    cell->n = values->len;
-    if (cell->n == 0)
-        return;
-    cell->mean /= cell->n;
-    for (guint i = 0; i < cell->n; i++)
-        squares += pow(g_array_index(values, double, i) - cell->mean, 2);
-    cell->deviation = cell->n > 1 ? sqrt(squares / (cell->n - 1)) : 0;
-    cell->values = g_memdup2(values->data, cell->n * sizeof(double));
+    maxgl_spread_fill(cell, (const double *)values->data, values->len);
 }
 
 static void add_row(MaxglComparisonPart *part, const Observation *o, GPtrArray *all)
@@ -242,12 +232,7 @@ static void add_row_json(JsonBuilder *b, const MaxglComparisonPart *part, const 
         if (cell->n == 0)
             continue;
         maxgl_result_begin_object(b, g_ptr_array_index(part->groups, g));
-        maxgl_result_add_number(b, "mean", cell->mean);
-        maxgl_result_add_number(b, "deviation", cell->deviation);
-        maxgl_result_begin_array(b, "values");
-        for (guint i = 0; i < cell->n; i++)
-            json_builder_add_double_value(b, cell->values[i]);
-        json_builder_end_array(b);
+        maxgl_spread_add_json(b, cell);
         json_builder_end_object(b);
     }
     json_builder_end_object(b);

@@ -3,7 +3,7 @@
 #ifndef MAXGL_EVAL_COMPARISON_H
 #define MAXGL_EVAL_COMPARISON_H
 
-#include <glib.h>
+#include "eval/spread.h"
 
 /** A run to be compared. Borrowed. */
 typedef struct {
@@ -13,20 +13,12 @@ typedef struct {
     gint64 seed;
 } MaxglComparedRun;
 
-/** The values of a group's runs. */
-typedef struct {
-    guint n; /**< 0: there are none, and the rest means nothing */
-    double mean;
-    double deviation; /**< of the values, √(Σ (v − mean)²/(n − 1)); 0 of one */
-    double *values;   /**< [n], in the order of the runs */
-} MaxglSpread;
-
 /** One thing that was measured. */
 typedef struct {
     char *protocol, *label, *split; /**< "linear", "motion", "test"; split "" where there are none */
     char *measure;                  /**< "accuracy", "R@1" */
     double chance;
-    MaxglSpread *cells; /**< [groups of the part] */
+    MaxglSpread *cells; /**< [groups of the part] of the groups' runs, in their order */
 } MaxglComparisonRow;
 
 /** What was measured on one data set. */

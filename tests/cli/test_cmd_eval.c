@@ -166,6 +166,22 @@ static void several_runs(void **state)
     cli_assert_contains(missing->err, "nothing-here: is no folder of a training run");
 }
 
+/* Results as eval writes them, of two data sets. */
+static void mean_of_results(void **state)
+{
+    static const char *const data[] = {DATA, DATA ",seed=2"}, *const names[] = {"a", "b"};
+    for (guint i = 0; i < G_N_ELEMENTS(data); i++)
+        cli_run_free(cli_expect(0, "eval", "linear", "retrieval", "-m", "run", "--data", data[i], "--label",
+                                "motion", "--clips", "1", "--out", "means", "--name", names[i], NULL));
+    g_autoptr(CliRun) linear =
+        cli_expect(0, "eval", "mean", "means/eval-linear-a.json", "means/eval-linear-b.json", NULL);
+    cli_assert_contains(linear->out, "motion  test      trained  accuracy  0.");
+    cli_assert_contains(linear->out, "motion  test-new  trained  accuracy  0.");
+    g_autoptr(CliRun) retrieval =
+        cli_expect(0, "eval", "mean", "means/eval-retrieval-a.json", "means/eval-retrieval-b.json", NULL);
+    cli_assert_contains(retrieval->out, "motion  test      trained  R@50");
+}
+
 static void usage(void **state)
 {
     g_autoptr(CliRun) none = cli_expect(2, "eval", "--model", "run", "--data", DATA, NULL);
@@ -207,13 +223,10 @@ static void bad_videos(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_protocols),
-        cmocka_unit_test(shared_features),
-        cmocka_unit_test(json_instead_of_tables),
-        cmocka_unit_test(page),
-        cmocka_unit_test(several_runs),
-        cmocka_unit_test(usage),
-        cmocka_unit_test(bad_videos),
+        cmocka_unit_test(both_protocols),         cmocka_unit_test(shared_features),
+        cmocka_unit_test(json_instead_of_tables), cmocka_unit_test(page),
+        cmocka_unit_test(several_runs),           cmocka_unit_test(usage),
+        cmocka_unit_test(mean_of_results),        cmocka_unit_test(bad_videos),
     };
     return cmocka_run_group_tests(tests, set_up, cli_tear_down);
 }
