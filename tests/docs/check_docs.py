@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Holds README.md and docs/*.md against the program and the tree: check_docs.py ROOT MAXGL_CL CHECKCL
 
+The table of expected times is what bench/expected_times.py prints.
 Every command line of maxgl-cl and checkcl names subcommands and options that --help knows. Every recipe key, environment variable,
 function, file and element property that is named exists, and relative links and their anchors lead somewhere.
 """
@@ -70,6 +71,14 @@ def check_names(where, text, code, keys):
             errors.append(f"{where}: there is no {name}")
 
 
+def check_times():
+    script = f"{root}/bench/expected_times.py"
+    done = subprocess.run([sys.executable, script, programs["maxgl-cl"]], capture_output=True, text=True)
+    if done.returncode != 0 or done.stdout not in open(f"{root}/docs/datasets.md").read():
+        errors.append(f"docs/datasets.md: the expected times are not those that bench/expected_times.py prints {done.stderr}")
+
+
+check_times()
 listed = subprocess.run(["find", "src", "cl", "cmake", "gst-plugin", "-type", "f"], cwd=root, capture_output=True, text=True)
 code = "\n".join(open(f"{root}/{file}").read() for file in listed.stdout.split())
 for path in [f"{root}/README.md"] + sorted(glob.glob(f"{root}/docs/*.md")):
