@@ -216,6 +216,15 @@ static gboolean read_rows(const Reader *r, JsonObject *record, guint measurer, M
     return rows || refuse(r, error, "a record has no rows");
 }
 
+/* Older records do not say how pairs are scored: it was this. */
+static char *title_of_heads(JsonObject *record)
+{
+    return g_strdup_printf(
+        "heads of %s, %.0f videos, %.0f regions, %s, %s", maxgl_json_string(record, "net", ""),
+        maxgl_json_number(record, "batch"), maxgl_json_number(record, "regions"),
+        maxgl_json_string(record, "discriminator", "concat"), maxgl_json_string(record, "estimator", "jsd"));
+}
+
 /* A record of the bench, made by whatever program. @sibling says what a record without a word of it is
  * about. */
 static gboolean read_record(const Reader *r, JsonObject *record, JsonObject *sibling, GError **error)
@@ -244,9 +253,8 @@ static gboolean read_record(const Reader *r, JsonObject *record, JsonObject *sib
     const gboolean heads = g_str_equal(pass, "heads");
     if (!pass[0] || !net[0])
         return refuse(r, error, "no record of maxgl-cl bench or vs_pytorch.py: pass or net is missing");
-    title = heads ? g_strdup_printf("heads of %s, %.0f videos, %.0f regions", net, batch,
-                                    maxgl_json_number(about, "regions"))
-                  : g_strdup_printf("%s, %s, %.0f clips of %s", net, pass, batch, clip);
+    title =
+        heads ? title_of_heads(about) : g_strdup_printf("%s, %s, %.0f clips of %s", net, pass, batch, clip);
     MaxglComparedWork *work = find_work(r, MAXGL_COMPARE_WHOLE, title);
     if (!read_measurement(r, record, find_measurement(r, work, measurer, title, "", pass), error))
         return FALSE;

@@ -7,8 +7,7 @@
 #include "ops/clip_prepare.h"
 
 #define CACHE_BYTES ((gsize)1 << 30) /* the loader's default */
-#define CLIPS_PER_VIDEO 2
-#define EPOCH_LIMIT 4 /* times the wanted time of a measurement */
+#define EPOCH_LIMIT 4                /* times the wanted time of a measurement */
 
 typedef struct {
     MaxglContext *context;
@@ -41,8 +40,7 @@ static gboolean data_init(Data *d, GError **error)
                                               .block = block,
                                               .mean = {0.45F, 0.45F, 0.45F},
                                               .std = {0.225F, 0.225F, 0.225F}};
-    const MaxglShape shape =
-        maxgl_shape(o->batch * CLIPS_PER_VIDEO, 3, o->frames, o->height, o->width, block);
+    const MaxglShape shape = maxgl_shape(o->batch * o->clips, 3, o->frames, o->height, o->width, block);
     d->rows = g_array_new(FALSE, TRUE, sizeof(MaxglDataRow));
     return (d->dataset = maxgl_dataset_open(o->source, error)) &&
            (d->preparer = maxgl_clip_preparer_new(d->context, &options, error)) &&
@@ -55,7 +53,7 @@ static MaxglLoader *open_loader(const Data *d, gsize cache_bytes, GError **error
     maxgl_loader_options_init(&options);
     options.seed = 1;
     options.clip = (MaxglClipSpec){d->options->frames, d->options->stride, MAXGL_SHORT_LOOP};
-    options.clips_per_video = CLIPS_PER_VIDEO;
+    options.clips_per_video = d->options->clips;
     options.batch = d->options->batch;
     options.train = TRUE;
     options.epochs = 0;

@@ -9,10 +9,11 @@ typedef struct {
     int frames, height, width;
     int stride;     /**< from one of a clip's frames to the next */
     int batch;      /**< videos at once */
+    int clips;      /**< of each video */
     double seconds; /**< how long each measurement takes, about */
 } MaxglDataOptions;
 
-/** Clips of two a video, random ones and randomly viewed as in training. */
+/** Clips, random ones and randomly viewed as in training. */
 typedef struct {
     const char *name; /**< "decode", "decode, prepare", "cache, prepare"; static */
     guint64 clips;    /**< delivered (and prepared) in … */

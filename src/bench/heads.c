@@ -91,14 +91,17 @@ static gboolean run_once(gpointer data, guint32 number, GError **error)
     return maxgl_sequence_run(h->sequence, error);
 }
 
-/* Both terms and their gradients: each encoder where it is needed, then the pairs, Local-MI's of two halves.
- */
+/* Both terms and their gradients: each encoder where it is needed, then the pairs. In Global-MI the last
+ * clip of a video is on no left side and the first on no right side; an encoder of dot serves both sides. */
 static double direct_flops(const MaxglHeadsOptions *o)
 {
-    const double n = o->videos, d = o->hidden, r = o->regions;
-    const double encoders = 4 * n * o->features * d + 2 * n * r * o->channels * d;
-    const double pairs = (n * n + 2 * r * n * n) * (d * d + d);
-    return 2 * 3 * (encoders + pairs);
+    const double n = o->videos, c = o->clips, d = o->hidden, r = o->regions;
+    const double pairs = c * (c - 1) / 2 * n * n + c * r * n * n;
+    if (o->discriminator == MAXGL_DISCRIMINATOR_CONCAT)
+        return 2 * 3 *
+               ((3 * c - 2) * n * o->features * d + c * n * r * o->channels * d + pairs * (d * d + d));
+    const double global = 2 * o->features * d + d * d, local = 2 * o->channels * d + d * d;
+    return 2 * 3 * (2 * c * n * global + c * n * r * local + pairs * d);
 }
 
 static gboolean measure_whole(Heads *h, MaxglBenchRun *run, GError **error)
@@ -128,15 +131,18 @@ GPtrArray *maxgl_bench_heads(MaxglContext *context, const MaxglHeadsOptions *opt
     Heads heads = {.options = options,
                    .context = context,
                    .material = material,
-                   .global = maxgl_shape(2 * options->videos, options->features, 1, 1, 1, block),
-                   .regions =
-                       maxgl_shape(2 * options->videos, options->channels, 1, 1, options->regions, block)};
+                   .global = maxgl_shape(options->clips * options->videos, options->features, 1, 1, 1, block),
+                   .regions = maxgl_shape(options->clips * options->videos, options->channels, 1, 1,
+                                          options->regions, block)};
     maxgl_objective_options_init(&heads.objective);
     heads.objective.hidden = options->hidden;
+    heads.objective.clips = options->clips;
+    heads.objective.estimator = options->estimator;
+    heads.objective.discriminator = options->discriminator;
     const gboolean ok = measure_whole(&heads, run, error);
     heads_clear(&heads);
-    return ok && maxgl_bench_pairs(material, options, "Global-MI", 1, rows, error) &&
-                   maxgl_bench_pairs(material, options, "Local-MI", options->regions, rows, error)
+    return ok && maxgl_bench_pairs(material, options, FALSE, rows, error) &&
+                   maxgl_bench_pairs(material, options, TRUE, rows, error)
                ? g_steal_pointer(&rows)
                : NULL;
 }

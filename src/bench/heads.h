@@ -3,20 +3,24 @@
 #define MAXGL_BENCH_HEADS_H
 
 #include "bench/run.h"
+#include "net/max_gl.h"
 
 typedef struct {
-    int videos;   /**< N, at least 2: a batch has 2N clips */
+    int videos;   /**< N, at least 2 */
+    int clips;    /**< C of each video, 2 … MAXGL_MAX_CLIPS: a batch has C·N clips */
     int features; /**< length of a clip's global feature */
     int channels; /**< of the local map */
     int regions;  /**< R of it, at least 1 */
-    int hidden;   /**< width of the concat discriminators */
+    int hidden;   /**< width of the discriminators */
     int repeats;  /**< timed runs, at least 1 */
+    MaxglMiEstimator estimator;
+    MaxglDiscriminator discriminator;
 } MaxglHeadsOptions;
 
 /**
- * Measures, on random features, the heads as training runs them by default (Global-MI and Local-MI of the
- * same clip, concat discriminators, Jensen–Shannon estimate; forward and backward, into @run), and by
- * themselves scores and estimate of one pairing of each (compared with float64 at some places). Shows its
+ * Measures, on random features, the heads as training runs them (Global-MI and Local-MI of the same clip;
+ * forward and backward, into @run), and by themselves scores and estimate of one pairing of each (compared
+ * with float64 at some places). Shows its
  * progress on stderr.
  * Returns: (element MaxglBenchRow*, freed with the array) the parts; NULL with MAXGL_ERROR_LIMIT,
  * MAXGL_ERROR_DEVICE, MAXGL_ERROR_CANCELLED after Ctrl-C.

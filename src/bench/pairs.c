@@ -24,6 +24,23 @@ typedef struct {
     cl_mem scores, dscores, kept, values;
 } Pairs;
 
+static gboolean is_dot(const Pairs *p)
+{
+    return p->options->discriminator == MAXGL_DISCRIMINATOR_DOT;
+}
+
+/* That keeps the scores of dot near 1. */
+static double dot_scale(const Pairs *p)
+{
+    return 1 / sqrt(p->width);
+}
+
+/* Bytes that the backward pass gets of the forward pass, beside the scores. */
+static gsize kept_bytes(const Pairs *p)
+{
+    return is_dot(p) ? 0 : maxgl_concat_kept(maxgl_material_context(p->material), &p->pairs);
+}
+
 static cl_mem padded(Pairs *p, const float *values, gsize n, GError **error)
 {
     const gsize floats =
@@ -44,7 +61,7 @@ static const float *scaled(Pairs *p, gsize n, guint salt, double factor)
     return values;
 }
 
-/* Weights as large as keep the scores near 1. */
+/* Of concat, as large as keep the scores near 1. */
 static gboolean make_weights(Pairs *p, GError **error)
 {
     const gsize width = (gsize)p->width;
@@ -78,21 +95,29 @@ static gboolean make_features(Pairs *p, GError **error)
            maxgl_material_tensor(m, p->right_shape, NULL, &p->dright, error) &&
            maxgl_material_buffer(m, scores, &p->scores, error) &&
            maxgl_material_buffer(m, scores, &p->dscores, error) &&
-           maxgl_material_buffer(m, maxgl_concat_kept(maxgl_material_context(m), &p->pairs), &p->kept,
-                                 error) &&
+           maxgl_material_buffer(m, kept_bytes(p), &p->kept, error) &&
            maxgl_material_buffer(m, sizeof(float), &p->values, error);
 }
 
 /* ---------------- reference ---------------- */
 
-/* Both hidden layers of the pair (r, i, j) before their ReLUs: first[width], second[width]. Returns: its
+static double left_of(const Pairs *p, int i, int c)
+{
+    return p->a[maxgl_place_index(&p->left_shape, (MaxglPlace){i, c, 0, 0, 0})];
+}
+
+static double right_of(const Pairs *p, int r, int j, int c)
+{
+    return p->b[maxgl_place_index(&p->right_shape, (MaxglPlace){j, c, 0, 0, r})];
+}
+
+/* Both hidden layers of concat's pair (r, i, j) before their ReLUs: first[width], second[width]. Returns: its
  * score. */
-static double reference_pair(const Pairs *p, int r, int i, int j, double *first, double *second)
+static double reference_concat(const Pairs *p, int r, int i, int j, double *first, double *second)
 {
     double score = 0;
     for (int c = 0; c < p->width; c++)
-        first[c] = p->a[maxgl_place_index(&p->left_shape, (MaxglPlace){i, c, 0, 0, 0})] +
-                   p->b[maxgl_place_index(&p->right_shape, (MaxglPlace){j, c, 0, 0, r})];
+        first[c] = left_of(p, i, c) + right_of(p, r, j, c);
     for (int k = 0; k < p->width; k++) {
         const float *w = p->w2 + (gsize)k * (gsize)p->width;
         second[k] = p->bias2[k];
@@ -100,6 +125,14 @@ static double reference_pair(const Pairs *p, int r, int i, int j, double *first,
             second[k] += w[c] * MAX(first[c], 0);
         score += p->w3[k] * MAX(second[k], 0);
     }
+    return score;
+}
+
+static double reference_dot(const Pairs *p, int r, int i, int j)
+{
+    double score = 0;
+    for (int c = 0; c < p->width; c++)
+        score += dot_scale(p) * left_of(p, i, c) * right_of(p, r, j, c);
     return score;
 }
 
@@ -114,7 +147,8 @@ static void compare_scores(const Pairs *p, const float *scores, MaxglBenchRow *r
         const int i = (int)maxgl_random_below(&random, (guint32)p->n);
         const int j = (int)maxgl_random_below(&random, (guint32)p->n);
         maxgl_deviation_add(&deviation, scores[((gsize)r * (gsize)p->n + (gsize)i) * (gsize)p->n + (gsize)j],
-                            reference_pair(p, r, i, j, hidden, hidden + p->width));
+                            is_dot(p) ? reference_dot(p, r, i, j)
+                                      : reference_concat(p, r, i, j, hidden, hidden + p->width));
     }
     row->error = maxgl_deviation_relative(&deviation);
     row->samples = deviation.n;
@@ -125,7 +159,11 @@ static void add_right_gradient(const Pairs *p, int r, int i, int j, double dscor
 {
     g_autofree double *hidden = g_new(double, 2 * p->width);
     double *first = hidden, *second = hidden + p->width;
-    reference_pair(p, r, i, j, first, second);
+    for (int c = 0; c < p->width && is_dot(p); c++)
+        gradient[c] += dscore * dot_scale(p) * left_of(p, i, c);
+    if (is_dot(p))
+        return;
+    reference_concat(p, r, i, j, first, second);
     for (int k = 0; k < p->width; k++) {
         const float *w = p->w2 + (gsize)k * (gsize)p->width;
         const double d = second[k] > 0 ? dscore * p->w3[k] : 0;
@@ -153,17 +191,61 @@ static void compare_gradients(const Pairs *p, const float *dscores, const float 
     row->samples = deviation.n;
 }
 
-/* Of the Jensen–Shannon estimate, see ops/mi_estimator.h. */
+/* Σ exp of a row (@step 1, @first its first score) or column of scores (@step n), but for number @without. */
+static double sum_of_exp(const double *first, int n, int step, int without)
+{
+    double sum = 0;
+    for (int k = 0; k < n; k++)
+        sum += k == without ? 0 : exp(first[k * step]);
+    return sum;
+}
+
+/* Gradients of the value of one region's scores t[n][n], see ops/mi_estimator.h. */
+static void jsd_gradient(const Pairs *p, const double *t, double *gradient)
+{
+    const int n = p->n;
+    for (int s = 0; s < n * n; s++)
+        gradient[s] = s / n == s % n ? 1 / (1 + exp(t[s])) / n : -1 / (1 + exp(-t[s])) / n / (n - 1);
+}
+
+static void infonce_gradient(const Pairs *p, const double *t, double *gradient)
+{
+    const int n = p->n;
+    for (int i = 0; i < n; i++) {
+        const double row = sum_of_exp(t + i * n, n, 1, -1), column = sum_of_exp(t + i, n, n, -1);
+        const double share = (p->term.symmetric ? 0.5 : 1) / n;
+        for (int j = 0; j < n; j++)
+            gradient[i * n + j] += share * ((i == j) - exp(t[i * n + j]) / row);
+        for (int j = 0; j < n && p->term.symmetric; j++)
+            gradient[j * n + i] += share * ((i == j) - exp(t[j * n + i]) / column);
+    }
+}
+
+static void dv_gradient(const Pairs *p, const double *t, double *gradient)
+{
+    const int n = p->n;
+    double negatives = 0;
+    for (int i = 0; i < n; i++)
+        negatives += sum_of_exp(t + i * n, n, 1, i);
+    for (int s = 0; s < n * n; s++)
+        gradient[s] = s / n == s % n ? 1.0 / n : -exp(t[s]) / negatives;
+}
+
 static void compare_estimate(const Pairs *p, const float *scores, const float *dscores, MaxglBenchRow *row)
 {
-    const gsize n = (gsize)p->n;
-    const double positives = (double)p->regions * p->n, negatives = positives * (p->n - 1);
+    static void (*const gradients[])(const Pairs *, const double *, double *) = {
+        [MAXGL_MI_JSD] = jsd_gradient, [MAXGL_MI_INFONCE] = infonce_gradient, [MAXGL_MI_DV] = dv_gradient};
+    const gsize region = (gsize)p->n * (gsize)p->n;
     MaxglDeviation deviation = {0};
-    for (gsize s = 0; s < maxgl_pairs_count(&p->pairs); s++) {
-        const gboolean positive = s / n % n == s % n;
-        const double t = scores[s];
-        const double gradient = positive ? -1 / (1 + exp(t)) / positives : 1 / (1 + exp(-t)) / negatives;
-        maxgl_deviation_add(&deviation, dscores[s], p->term.weight * p->term.share * gradient);
+    for (int r = 0; r < p->regions; r++) {
+        const gsize first = (gsize)r * region;
+        g_autofree double *t = g_new(double, region), *gradient = g_new0(double, region);
+        for (gsize s = 0; s < region; s++)
+            t[s] = scores[first + s];
+        gradients[p->term.estimator](p, t, gradient);
+        for (gsize s = 0; s < region; s++)
+            maxgl_deviation_add(&deviation, dscores[first + s],
+                                -p->term.weight * p->term.share * gradient[s] / p->regions);
     }
     row->error = maxgl_deviation_relative(&deviation);
     row->samples = deviation.n;
@@ -185,31 +267,61 @@ static MaxglBenchRow *time_part(Pairs *p, const char *what, const char *pass, Ma
     return row;
 }
 
+/* What a pass must read of both sides' features that take part, and of concat's weights. */
 static double feature_bytes(const Pairs *p)
 {
-    return (double)(maxgl_shape_bytes(&p->left_shape) + maxgl_shape_bytes(&p->right_shape)) / 2 +
-           4.0 * p->width * p->width;
+    const MaxglShape *left = &p->left_shape, *right = &p->right_shape;
+    return (double)(maxgl_shape_bytes(left) + maxgl_shape_bytes(right)) / p->options->clips +
+           (is_dot(p) ? 0 : 4.0 * p->width * p->width);
+}
+
+static double forward_macs(const Pairs *p)
+{
+    return is_dot(p) ? (double)maxgl_pairs_count(&p->pairs) * p->width : maxgl_concat_macs(&p->pairs);
+}
+
+static gsize workspace_of(const Pairs *p, gboolean backward)
+{
+    MaxglContext *context = maxgl_material_context(p->material);
+    return is_dot(p)  ? maxgl_dot_workspace(context, &p->pairs)
+           : backward ? maxgl_concat_backward_workspace(context, &p->pairs)
+                      : maxgl_concat_forward_workspace(context, &p->pairs);
+}
+
+static gboolean append_forward(Pairs *p, MaxglSequence *sequence, cl_mem workspace, GError **error)
+{
+    const MaxglPairFeatures features = {p->left.buffer, p->right.buffer};
+    return is_dot(p)
+               ? maxgl_dot_forward(sequence, &p->pairs, features, dot_scale(p), p->scores, workspace, error)
+               : maxgl_concat_forward(sequence, &p->pairs, features, p->weights, p->scores, p->kept,
+                                      workspace, error);
+}
+
+static gboolean append_backward(Pairs *p, MaxglSequence *sequence, cl_mem workspace, GError **error)
+{
+    const MaxglPairFeatures features = {p->left.buffer, p->right.buffer};
+    const MaxglPairFeatures gradients = {p->dleft.buffer, p->dright.buffer};
+    return is_dot(p) ? maxgl_dot_backward(sequence, &p->pairs, features, dot_scale(p), p->dscores, gradients,
+                                          MAXGL_PAIRS_OVERWRITE, workspace, error)
+                     : maxgl_concat_backward(sequence, &p->pairs, features, p->weights, p->kept, p->dscores,
+                                             gradients, p->dweights, MAXGL_PAIRS_OVERWRITE, workspace, error);
 }
 
 static gboolean measure_forward(Pairs *p, GError **error)
 {
-    MaxglContext *context = maxgl_material_context(p->material);
-    const MaxglPairFeatures features = {p->left.buffer, p->right.buffer};
-    const gsize bytes = maxgl_concat_forward_workspace(context, &p->pairs);
-    g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
+    const gsize bytes = workspace_of(p, FALSE);
+    g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(maxgl_material_context(p->material));
     cl_mem workspace;
     if (!maxgl_material_buffer(p->material, bytes, &workspace, error) ||
-        !maxgl_concat_forward(sequence, &p->pairs, features, p->weights, p->scores, p->kept, workspace,
-                              error))
+        !append_forward(p, sequence, workspace, error))
         return FALSE;
     MaxglBenchRow *row = time_part(p, "scores", "forward", sequence, bytes, error);
     const float *scores =
         row ? maxgl_material_read(p->material, p->scores, maxgl_pairs_count(&p->pairs), error) : NULL;
     if (!scores)
         return FALSE;
-    row->flops = 2 * maxgl_concat_macs(&p->pairs);
-    row->bytes = feature_bytes(p) + 4.0 * (double)maxgl_pairs_count(&p->pairs) +
-                 (double)maxgl_concat_kept(context, &p->pairs);
+    row->flops = 2 * forward_macs(p);
+    row->bytes = feature_bytes(p) + 4.0 * (double)maxgl_pairs_count(&p->pairs) + (double)kept_bytes(p);
     compare_scores(p, scores, row);
     return TRUE;
 }
@@ -234,41 +346,38 @@ static gboolean measure_estimate(Pairs *p, GError **error)
 
 static gboolean measure_backward(Pairs *p, GError **error)
 {
-    MaxglContext *context = maxgl_material_context(p->material);
-    const MaxglPairFeatures features = {p->left.buffer, p->right.buffer};
-    const MaxglPairFeatures gradients = {p->dleft.buffer, p->dright.buffer};
-    const gsize bytes = maxgl_concat_backward_workspace(context, &p->pairs);
-    const gsize count = maxgl_pairs_count(&p->pairs);
-    g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
+    const gsize bytes = workspace_of(p, TRUE), count = maxgl_pairs_count(&p->pairs);
+    g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(maxgl_material_context(p->material));
     cl_mem workspace;
     if (!maxgl_material_buffer(p->material, bytes, &workspace, error) ||
-        !maxgl_concat_backward(sequence, &p->pairs, features, p->weights, p->kept, p->dscores, gradients,
-                               p->dweights, MAXGL_PAIRS_OVERWRITE, workspace, error))
+        !append_backward(p, sequence, workspace, error))
         return FALSE;
     MaxglBenchRow *row = time_part(p, "scores", "backward", sequence, bytes, error);
     const float *dscores = row ? maxgl_material_read(p->material, p->dscores, count, error) : NULL;
     const float *dright = dscores ? maxgl_material_read_tensor(p->material, &p->dright, error) : NULL;
     if (!dright)
         return FALSE;
-    row->flops = 4 * maxgl_concat_macs(&p->pairs);
-    row->bytes = 2 * feature_bytes(p) + 4.0 * (double)count + (double)maxgl_concat_kept(context, &p->pairs);
+    row->flops = 4 * forward_macs(p);
+    row->bytes = 2 * feature_bytes(p) + 4.0 * (double)count + (double)kept_bytes(p);
     compare_gradients(p, dscores, dright, row);
     return TRUE;
 }
 
-gboolean maxgl_bench_pairs(MaxglMaterial *material, const MaxglHeadsOptions *options, const char *name,
-                           int regions, GPtrArray *rows, GError **error)
+gboolean maxgl_bench_pairs(MaxglMaterial *material, const MaxglHeadsOptions *options, gboolean is_local,
+                           GPtrArray *rows, GError **error)
 {
-    const int block = maxgl_layout_block(maxgl_material_context(material)), clips = 2 * options->videos;
+    const int block = maxgl_layout_block(maxgl_material_context(material));
+    const int clips = options->clips * options->videos, regions = is_local ? options->regions : 1;
     Pairs p = {.options = options,
                .material = material,
                .rows = rows,
-               .name = name,
+               .name = is_local ? "Local-MI" : "Global-MI",
                .left_shape = maxgl_shape(clips, options->hidden, 1, 1, 1, block),
                .right_shape = maxgl_shape(clips, options->hidden, 1, 1, regions, block),
-               .term = {.estimator = MAXGL_MI_JSD,
+               .term = {.estimator = options->estimator,
                         .items = options->videos,
                         .regions = regions,
+                        .symmetric = !is_local,
                         .share = 1,
                         .weight = 1},
                .n = options->videos,
@@ -276,7 +385,7 @@ gboolean maxgl_bench_pairs(MaxglMaterial *material, const MaxglHeadsOptions *opt
                .width = options->hidden};
     g_autofree char *size = g_strdup_printf("%d×%d pairs × %d, width %d", p.n, p.n, regions, p.width);
     p.size = size;
-    p.pairs = maxgl_pairs_of_clips(p.left_shape, p.right_shape, 2, 0, 0);
-    return make_features(&p, error) && make_weights(&p, error) && measure_forward(&p, error) &&
-           measure_estimate(&p, error) && measure_backward(&p, error);
+    p.pairs = maxgl_pairs_of_clips(p.left_shape, p.right_shape, options->clips, 0, 0);
+    return make_features(&p, error) && (is_dot(&p) || make_weights(&p, error)) &&
+           measure_forward(&p, error) && measure_estimate(&p, error) && measure_backward(&p, error);
 }

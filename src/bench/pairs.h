@@ -5,10 +5,9 @@
 #include "bench/heads.h"
 #include "bench/material.h"
 
-/** Measures the pairs of one half with another, each video with each: appends rows called @name of scores
- * forward and backward, and of the estimate with its gradient. @regions: R; 1 for pairs of global features.
- */
-gboolean maxgl_bench_pairs(MaxglMaterial *material, const MaxglHeadsOptions *options, const char *name,
-                           int regions, GPtrArray *rows, GError **error);
+/** Measures one pairing of Global-MI, or (@is_local) of Local-MI, each video with each: appends rows of
+ * scores forward and backward, and of the estimate with its gradient. */
+gboolean maxgl_bench_pairs(MaxglMaterial *material, const MaxglHeadsOptions *options, gboolean is_local,
+                           GPtrArray *rows, GError **error);
 
 #endif

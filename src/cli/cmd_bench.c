@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/recipe_arguments.h"
 #include "cli/table.h"
+#include "learn/task.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,10 +17,10 @@
 #define DEFAULT_BATCH G_MININT /* none was given */
 
 typedef struct {
-    char *net, *clip, *pass, *json, *data, *config, *out;
+    char *net, *clip, *pass, *json, *data, *config, *out, *estimator, *discriminator;
     char **sets;
-    int batch; /* clips; of heads and data: videos, with two clips each */
-    int classes, repeats, regions;
+    int batch; /* clips; of heads and data: videos */
+    int classes, repeats, regions, clips_per_video;
     double seconds;
     gboolean exact, compare;
     guint64 opened; /* bytes resident with nothing but the device opened */
@@ -215,6 +216,9 @@ static gboolean write_heads(const Options *o, const MaxglContext *context, const
 {
     g_autoptr(JsonBuilder) b = maxgl_record_begin(context, o->pass);
     add_work(b, o);
+    maxgl_record_string(b, "estimator", o->estimator);
+    maxgl_record_string(b, "discriminator", o->discriminator);
+    maxgl_record_number(b, "clips_per_video", heads->clips);
     maxgl_record_number(b, "regions", heads->regions);
     maxgl_record_number(b, "features", heads->features);
     maxgl_record_number(b, "channels", heads->channels);
@@ -224,6 +228,27 @@ static gboolean write_heads(const Options *o, const MaxglContext *context, const
     return maxgl_record_write(b, o->json, error);
 }
 
+/* The index of @word in @choices, −1 with @error set if it is none of them. */
+static int choice(const char *option, const char *word, const char *const *choices, GError **error)
+{
+    g_autofree char *all = g_strjoinv(", ", (char **)choices);
+    for (int i = 0; choices[i]; i++)
+        if (g_str_equal(choices[i], word))
+            return i;
+    maxgl_command_usage(error, "--%s=%s: give one of %s", option, word, all);
+    return -1;
+}
+
+static int estimator_of(const Options *o, GError **error)
+{
+    return choice("estimator", o->estimator, maxgl_mi_estimator_names, error);
+}
+
+static int discriminator_of(const Options *o, GError **error)
+{
+    return choice("discriminator", o->discriminator, maxgl_discriminator_names, error);
+}
+
 static gboolean bench_heads(const Options *o, MaxglContext *context, GError **error)
 {
     g_autoptr(MaxglResnet) resnet = make_resnet(o, error);
@@ -231,6 +256,9 @@ static gboolean bench_heads(const Options *o, MaxglContext *context, GError **er
         return FALSE;
     const MaxglMap map = resnet->tensors[maxgl_resnet_tap(resnet, "layer3")].map;
     const MaxglHeadsOptions heads = {.videos = o->batch,
+                                     .clips = o->clips_per_video,
+                                     .estimator = estimator_of(o, NULL),
+                                     .discriminator = discriminator_of(o, NULL),
                                      .features = maxgl_resnet_features(resnet),
                                      .channels = map.c,
                                      .regions = o->regions ? o->regions : map.t * map.h * map.w,
@@ -241,9 +269,10 @@ static gboolean bench_heads(const Options *o, MaxglContext *context, GError **er
     g_autoptr(GPtrArray) rows = maxgl_bench_heads(context, &heads, &run, error);
     gboolean ok = rows && maxgl_roof_measure(context, &roof, error);
     if (ok) {
-        printf("heads of %s, %d videos (two clips each), %d regions, concat %d: Global-MI and Local-MI with "
+        printf("heads of %s, %d videos (%d clips each), %d regions, %s %d, %s: Global-MI and Local-MI with "
                "gradients\n",
-               o->net, heads.videos, heads.regions, heads.hidden);
+               o->net, heads.videos, heads.clips, heads.regions, o->discriminator, heads.hidden,
+               o->estimator);
         print_run(&run, &roof);
         print_rows("part", rows, &roof);
         ok = !o->json || write_heads(o, context, &heads, &run, rows, &roof, error);
@@ -260,6 +289,7 @@ static gboolean write_data(const Options *o, const MaxglContext *context, const 
     maxgl_record_string(b, "data", o->data);
     maxgl_record_string(b, "clip", o->clip);
     maxgl_record_number(b, "batch", o->batch);
+    maxgl_record_number(b, "clips_per_video", o->clips_per_video);
     maxgl_record_data(b, rows);
     return maxgl_record_write(b, o->json, error);
 }
@@ -275,12 +305,14 @@ static gboolean bench_data(const Options *o, MaxglContext *context, GError **err
                                       .width = spec.columns,
                                       .stride = 1,
                                       .batch = o->batch,
+                                      .clips = o->clips_per_video,
                                       .seconds = o->seconds};
     static const char *const titles[] = {"", ">clips/s", ">clips", ">waiting for videos", NULL};
     g_autoptr(GArray) rows = maxgl_bench_data(context, &options, error);
     if (!rows)
         return FALSE;
-    printf("%s, clips of %s, batches of %d videos with two clips each\n", o->data, o->clip, o->batch);
+    printf("%s, clips of %s, batches of %d videos with %d clips each\n", o->data, o->clip, o->batch,
+           o->clips_per_video);
     g_autoptr(MaxglTable) table = maxgl_table_new(titles);
     for (guint i = 0; i < rows->len; i++) {
         const MaxglDataRow *row = &g_array_index(rows, MaxglDataRow, i);
@@ -304,6 +336,7 @@ static gboolean write_recipe(const Options *o, const MaxglContext *context, cons
     maxgl_record_string(b, "net", recipe->network.name);
     maxgl_record_number(b, "width", recipe->network.width);
     maxgl_record_number(b, "batch", recipe->train.batch);
+    maxgl_record_number(b, "clips_per_video", maxgl_task_of(recipe)->clips_per_video(recipe));
     maxgl_record_data(b, rows);
     return maxgl_record_write(b, o->json, error);
 }
@@ -324,8 +357,9 @@ static gboolean bench_recipe(const Options *o, MaxglContext *context, GError **e
     g_autoptr(GArray) rows = maxgl_bench_recipe(context, recipe, o->seconds, error);
     if (!rows)
         return FALSE;
-    printf("%s: %s @ %g, %d videos a step\n", o->config, recipe->network.name, recipe->network.width,
-           recipe->train.batch);
+    const int clips = maxgl_task_of(recipe)->clips_per_video(recipe);
+    printf("%s: %s @ %g, %d videos a step, %d clip%s of each\n", o->config, recipe->network.name,
+           recipe->network.width, recipe->train.batch, clips, clips == 1 ? "" : "s");
     g_autoptr(MaxglTable) table = maxgl_table_new(titles);
     for (guint i = 0; i < rows->len; i++) {
         const MaxglDataRow *row = &g_array_index(rows, MaxglDataRow, i);
@@ -370,9 +404,12 @@ static gboolean check_range(const char *option, int value, int least, int most, 
 
 static gboolean check_options(const Options *o, GError **error)
 {
-    if (!check_range("batch", o->batch, g_str_equal(o->pass, "heads") ? 2 : 1, 65536, error) ||
+    const gboolean heads = g_str_equal(o->pass, "heads");
+    if (!check_range("batch", o->batch, heads ? 2 : 1, 65536, error) ||
         !check_range("repeats", o->repeats, 1, 100000, error) ||
-        !check_range("regions", o->regions, 0, 65536, error))
+        !check_range("regions", o->regions, 0, 65536, error) ||
+        !check_range("clips-per-video", o->clips_per_video, heads ? 2 : 1, MAXGL_MAX_CLIPS, error) ||
+        estimator_of(o, error) < 0 || discriminator_of(o, error) < 0)
         return FALSE;
     if (!(o->seconds > 0 && o->seconds <= 3600))
         return maxgl_command_usage(error, "--seconds=%g is out of range; allowed: above 0, up to 3600",
@@ -427,7 +464,7 @@ static gboolean run_or_compare(Options *o, int n, const char *const *records, GE
 static const char examples[] = "  maxgl-cl bench\n"
                                "  maxgl-cl bench --net hara-r3d18 --batch 8 --pass training\n"
                                "  maxgl-cl bench --device gpu --pass layers --json layers.json\n"
-                               "  maxgl-cl bench --pass heads --batch 32\n"
+                               "  maxgl-cl bench --pass heads --batch 32 --estimator infonce\n"
                                "  maxgl-cl bench --pass data --data videos/\n"
                                "  maxgl-cl bench --pass recipe --config config/demo.cfg\n"
                                "  maxgl-cl bench --compare before.json after.json --out comparison.html";
@@ -453,7 +490,7 @@ static const char explanation[] =
 
 gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
 {
-    Options o = {.batch = DEFAULT_BATCH, .classes = 400, .repeats = 5, .seconds = 5};
+    Options o = {.batch = DEFAULT_BATCH, .classes = 400, .repeats = 5, .seconds = 5, .clips_per_video = 2};
     const GOptionEntry entries[] = {
         {"pass", 'p', 0, G_OPTION_ARG_STRING, &o.pass,
          "inference, training, layers, heads, data or recipe (inference)", "PASS"},
@@ -462,12 +499,17 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
         {"clip", 'c', 0, G_OPTION_ARG_STRING, &o.clip, "Clip size: frames, height, width (16x112x112)",
          "TxHxW"},
         {"batch", 'b', 0, G_OPTION_ARG_INT, &o.batch,
-         "Clips at once (2); videos of two clips each (heads: 32, data: 8)", "N"},
+         "Clips at once (2); of heads and data videos at once (heads: 32, data: 8)", "N"},
         {"classes", 0, 0, G_OPTION_ARG_INT, &o.classes, "Classes of the training step (400)", "N"},
         {"exact", 0, 0, G_OPTION_ARG_NONE, &o.exact,
          "No algorithm whose rounding errors exceed direct summation's", NULL},
         {"regions", 0, 0, G_OPTION_ARG_INT, &o.regions,
          "Regions of Local-MI (0: every position of the network's layer3)", "R"},
+        {"estimator", 0, 0, G_OPTION_ARG_STRING, &o.estimator, "Of the heads: jsd, infonce or dv (jsd)",
+         "NAME"},
+        {"discriminator", 0, 0, G_OPTION_ARG_STRING, &o.discriminator, "Of the heads: concat or dot (concat)",
+         "NAME"},
+        {"clips-per-video", 0, 0, G_OPTION_ARG_INT, &o.clips_per_video, "Of heads and data (2)", "N"},
         {"data", 0, 0, G_OPTION_ARG_STRING, &o.data, "Videos: a folder, a list, or synth:key=value,…",
          "SOURCE"},
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &o.config, "Recipe, as maxgl-cl train takes it", "FILE"},
@@ -494,10 +536,14 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
     gboolean ok = maxgl_command_parse(&help, &argc, &argv, error);
     maxgl_command_default(&o.clip, "16x112x112");
     maxgl_command_default(&o.pass, "inference");
+    maxgl_command_default(&o.estimator, "jsd");
+    maxgl_command_default(&o.discriminator, "concat");
     if (ok) {
         maxgl_interrupt_install();
         ok = run_or_compare(&o, argc - 1, (const char *const *)argv + 1, error);
     }
+    g_free(o.estimator);
+    g_free(o.discriminator);
     g_free(o.net);
     g_free(o.clip);
     g_free(o.pass);

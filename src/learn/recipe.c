@@ -16,8 +16,6 @@ static const char *const schedule_names[] = {"constant", "cosine", "linear", "st
 static const char *const algorithm_names[] = {"fast", "exact", NULL};
 static const char *const recompute_names[] = {"none", "blocks", NULL};
 static const char *const optimizer_names[] = {"sgd", "adam", "adamw", "lars", NULL};
-static const char *const estimator_names[] = {"jsd", "infonce", "dv", NULL};
-static const char *const discriminator_names[] = {"concat", "dot", NULL};
 static const char *const part_names[] = {"all", "layer1", "layer2", "layer3", "layer4", "fc", NULL};
 static const char *const weighting_names[] = {"none", "balanced", NULL};
 static const char *const pairs_names[] = {"same", "cross", "both", NULL};
@@ -122,10 +120,11 @@ static const MaxglOption options[] = {
     {"augment.mix_max", MAXGL_OPTION_FLOAT, AT(augment.mix_max), "0.7", 0, 1, .doc = "largest weight",
      .source = OURS},
 
-    {"objective.estimator", MAXGL_OPTION_ENUM, AT(objective.estimator), "jsd", .choices = estimator_names,
-     .doc = "bound on mutual information that is maximised", .source = DIM},
+    {"objective.estimator", MAXGL_OPTION_ENUM, AT(objective.estimator), "jsd",
+     .choices = maxgl_mi_estimator_names, .doc = "bound on mutual information that is maximised",
+     .source = DIM},
     {"objective.discriminator", MAXGL_OPTION_ENUM, AT(objective.discriminator), "concat",
-     .choices = discriminator_names, .doc = "how a pair of features is scored", .source = DIM},
+     .choices = maxgl_discriminator_names, .doc = "how a pair of features is scored", .source = DIM},
     {"objective.hidden", MAXGL_OPTION_INT, AT(objective.hidden), "512", 8, 8192, .unit = "units",
      .doc = "width of the discriminators", .source = DIM},
     {"objective.clips", MAXGL_OPTION_INT, AT(objective.clips), "2", 2, MAXGL_MAX_CLIPS, .unit = "clips",

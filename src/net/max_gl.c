@@ -9,6 +9,8 @@
 /* Floats of the estimates. */
 enum { GLOBAL, LOCAL, VALUES };
 
+const char *const maxgl_discriminator_names[] = {"concat", "dot", NULL};
+
 struct MaxglObjective {
     MaxglContext *context;
     MaxglObjectiveOptions options;

@@ -16,6 +16,9 @@ typedef enum {
     MAXGL_DISCRIMINATOR_DOT,    /**< both encoded, then their dot product */
 } MaxglDiscriminator;
 
+/** "concat", "dot", NULL. */
+extern const char *const maxgl_discriminator_names[];
+
 /** Whose regions a clip's global feature is paired with. */
 typedef enum {
     MAXGL_LOCAL_SAME,  /**< its own */

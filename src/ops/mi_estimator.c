@@ -3,6 +3,8 @@
 #include "ops/grid.h"
 #include <math.h>
 
+const char *const maxgl_mi_estimator_names[] = {"jsd", "infonce", "dv", NULL};
+
 gboolean maxgl_mi_estimator_validate(const MaxglMiTerm *term, GError **error)
 {
     if (term->items < 2 || term->regions < 1 || !(term->share >= 0) || !(term->weight >= 0)) {

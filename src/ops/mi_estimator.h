@@ -20,6 +20,9 @@
 
 typedef enum { MAXGL_MI_JSD, MAXGL_MI_INFONCE, MAXGL_MI_DV } MaxglMiEstimator;
 
+/** "jsd", "infonce", "dv", NULL. */
+extern const char *const maxgl_mi_estimator_names[];
+
 /** One term of an objective: what its scores mean and how much it counts. */
 typedef struct {
     MaxglMiEstimator estimator;

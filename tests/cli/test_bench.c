@@ -127,19 +127,24 @@ static void other_layers(void **state)
     cli_assert_contains(run->out, "exact algorithms");
 }
 
-static void heads(void **state)
+/* One measurement of the heads: @macs of the forward pass. */
+static void check_heads(const char *estimator, const char *discriminator, const char *clips, double macs)
 {
     g_autoptr(CliRun) run = cli_expect(0, "bench", TINY, "--pass", "heads", "--batch", "3", "--regions", "5",
-                                       "--json", "heads.json", NULL);
-    cli_assert_contains(run->out,
-                        "heads of r3d-vcop@0.0625, 3 videos (two clips each), 5 regions, concat 512");
+                                       "--estimator", estimator, "--discriminator", discriminator,
+                                       "--clips-per-video", clips, "--json", "heads.json", NULL);
+    g_autofree char *title =
+        g_strdup_printf("heads of r3d-vcop@0.0625, 3 videos (%s clips each), 5 regions, %s 512, %s", clips,
+                        discriminator, estimator);
+    cli_assert_contains(run->out, title);
     g_autoptr(JsonParser) parser = parse("heads.json");
     JsonObject *record = root_of(parser);
     assert_place(record, "heads");
     assert_times(record, 2);
     assert_true(json_object_get_double_member(record, "regions") == 5);
-    /* 4·3·32·512 + 2·3·5·16·512 for the encoders, 9 + 2·5·9 pairs of 512·512 + 512; forward, backward */
-    const double macs = 4.0 * 3 * 32 * 512 + 2.0 * 3 * 5 * 16 * 512 + 99.0 * (512 * 512 + 512);
+    assert_true(json_object_get_double_member(record, "clips_per_video") == atoi(clips));
+    assert_string_equal(json_object_get_string_member(record, "estimator"), estimator);
+    assert_string_equal(json_object_get_string_member(record, "discriminator"), discriminator);
     assert_true(fabs(positive(record, "direct_gflop") - 6e-9 * macs) < 1e-9);
     JsonArray *rows = json_object_get_array_member(record, "rows");
     assert_int_equal(json_array_get_length(rows), 6);
@@ -149,6 +154,18 @@ static void heads(void **state)
         positive(row, "error_samples");
         assert_true(json_object_get_double_member(row, "relative_l2_error") < 2e-5);
     }
+}
+
+static void heads(void **state)
+{
+    const double d = 512, f = 32, c = 16; /* width, features, channels; the smaller ones are the network's */
+    /* Two clips: 4·3 rows of features and 2·3·5 of regions for the encoders, 9 + 2·5·9 pairs. */
+    check_heads("jsd", "concat", "2", 4 * 3 * f * d + 2 * 3 * 5 * c * d + 99 * (d * d + d));
+    /* Three: 7·3 rows and 3·3·5, three pairings of 9 and three of 5·9. */
+    check_heads("infonce", "concat", "3", 7 * 3 * f * d + 3 * 3 * 5 * c * d + 162 * (d * d + d));
+    const double g = 2 * f * d + d * d, l = 2 * c * d + d * d; /* of one row */
+    check_heads("dv", "dot", "2", 4 * 3 * g + 2 * 3 * 5 * l + 99 * d);
+    check_heads("infonce", "dot", "2", 4 * 3 * g + 2 * 3 * 5 * l + 99 * d);
 }
 
 static void data(void **state)
@@ -186,7 +203,7 @@ static void recipe(void **state)
         cli_expect(0, "bench", "--pass", "recipe", "--config", "tiny.cfg", "--data",
                    "synth:videos=9,test=0,test_new=0,width=16,height=16,frames=8", "--set",
                    "train.optimizer=adam", "--seconds", "0.2", "--json", "recipe.json", NULL);
-    cli_assert_contains(run->out, "tiny.cfg: r3d-vcop @ 0.0625, 4 videos a step");
+    cli_assert_contains(run->out, "tiny.cfg: r3d-vcop @ 0.0625, 4 videos a step, 2 clips of each");
     cli_assert_contains(run->out, "of the step alone");
     g_autoptr(JsonParser) parser = parse("recipe.json");
     JsonArray *rows = json_object_get_array_member(root_of(parser), "rows");
@@ -228,6 +245,12 @@ static void usage(void **state)
     cli_assert_contains(repeats->err, "--repeats=0 is out of range; allowed: 1 … 100000");
     g_autoptr(CliRun) heads_of_one = cli_expect(2, "bench", "--pass", "heads", "--batch", "1", NULL);
     cli_assert_contains(heads_of_one->err, "--batch=1 is out of range; allowed: 2 … 65536");
+    g_autoptr(CliRun) estimator = cli_expect(2, "bench", "--pass", "heads", "--estimator", "mine", NULL);
+    cli_assert_contains(estimator->err, "--estimator=mine: give one of jsd, infonce, dv");
+    g_autoptr(CliRun) discriminator = cli_expect(2, "bench", "--discriminator", "cosine", NULL);
+    cli_assert_contains(discriminator->err, "--discriminator=cosine: give one of concat, dot");
+    g_autoptr(CliRun) clips = cli_expect(2, "bench", "--pass", "heads", "--clips-per-video", "1", NULL);
+    cli_assert_contains(clips->err, "--clips-per-video=1 is out of range; allowed: 2 … 8");
     g_autoptr(CliRun) seconds = cli_expect(2, "bench", "--seconds", "0", NULL);
     cli_assert_contains(seconds->err, "--seconds=0 is out of range; allowed: above 0, up to 3600");
     g_autoptr(CliRun) no_data = cli_expect(2, "bench", "--pass", "data", NULL);

@@ -184,7 +184,6 @@ static void check(const MaxglObjectiveOptions *o, const char *combination)
 static void check_all(MaxglMiEstimator estimator, MaxglDiscriminator discriminator, const char *layers,
                       int clips)
 {
-    static const char *const estimators[] = {"jsd", "infonce", "dv"};
     static const char *const pairs[] = {"same", "cross", "both"};
     for (int p = MAXGL_LOCAL_SAME; p <= MAXGL_LOCAL_BOTH; p++)
         for (int negatives = 0; negatives < 2; negatives++) {
@@ -194,8 +193,8 @@ static void check_all(MaxglMiEstimator estimator, MaxglDiscriminator discriminat
             o.local_negatives = negatives ? MAXGL_NEGATIVES_ALL : MAXGL_NEGATIVES_REGION;
             o.clips = clips;
             g_autofree char *combination =
-                g_strdup_printf("%s %s %s %s, %s, %d clips", estimators[estimator],
-                                discriminator == MAXGL_DISCRIMINATOR_DOT ? "dot" : "concat", pairs[p],
+                g_strdup_printf("%s %s %s %s, %s, %d clips", maxgl_mi_estimator_names[estimator],
+                                maxgl_discriminator_names[discriminator], pairs[p],
                                 negatives ? "all" : "region", layers, clips);
             check(&o, combination);
         }
