@@ -4,6 +4,7 @@
     ./setup.sh bench && bench/vs_pytorch.py --program build/release/bin/maxgl-cl --json result.json
     bench/vs_pytorch.py --net hara-r3d18 --batch 8 --passes training
     bench/vs_pytorch.py --passes heads --videos 32 --regions 98
+    bench/vs_pytorch.py --passes heads --estimators jsd infonce dv --discriminators concat dot --json heads.json
     build/release/bin/maxgl-cl bench --compare result.json
 
 Rounds alternate: one process of maxgl-cl bench, one of PyTorch, again. Each process discards its first run. The figure is the
@@ -12,8 +13,8 @@ most that a process had resident (Linux: VmHWM), libraries included. Beside it s
 resident with nothing but its libraries loaded (pip's PyTorch for CUDA has much) or the OpenCL device opened.
 
 inference is a network up to its pooled features, training a step of SGD with cross-entropy over 400 classes. heads are Max-GL's:
-Global-MI and Local-MI of two clips of each video, forward and backward, in PyTorch as one writes them down: an MLP on the
-concatenated features of all pairs.
+Global-MI and Local-MI of two clips of each video, forward and backward, with each of --estimators and --discriminators, in PyTorch
+as one writes them down: concat is an MLP on the concatenated features of all pairs, dot two encoders and a matrix product.
 
 PyTorch's matrix products are as fast as the BLAS that it finds: each of its processes times one and the record has it. Debian's
 PyTorch needs libopenblas0-pthread (./setup.sh bench installs it); pip's brings its own. --python takes another PyTorch:
@@ -91,34 +92,92 @@ def prepare_training(args):
     return run
 
 
-def prepare_heads(args):
+def estimate(name, scores, symmetric):
+    """Mutual information by scores of i, j, region: the positive pairs are those with i = j."""
     import torch
-    from torch import nn
     from torch.nn.functional import softplus
 
-    n, regions = args.videos, args.regions
+    n = len(scores)
+    same = torch.eye(n, dtype=torch.bool)
+    positive = scores[same]
+    if name == "jsd":
+        return (math.log(2) - softplus(-positive)).mean() - (softplus(scores[~same]) - math.log(2)).mean()
+    if name == "dv":
+        return (positive.mean(0) - torch.logsumexp(scores[~same], 0)).mean() + math.log(n * (n - 1))
+    rows = (positive - torch.logsumexp(scores, 1)).mean() + math.log(n)
+    columns = (positive - torch.logsumexp(scores, 0)).mean() + math.log(n) if symmetric else rows
+    return (rows + columns) / 2
+
+
+def build_concat(args):
+    """What has parameters, and scores by features of left items and of the right items' regions."""
+    import torch
+    from torch import nn
+
+    n = args.videos
 
     def mlp(inputs):
         return nn.Sequential(nn.Linear(inputs, HIDDEN), nn.ReLU(inplace=True), nn.Linear(HIDDEN, HIDDEN),
                              nn.ReLU(inplace=True), nn.Linear(HIDDEN, 1))
 
     global_scores, local_scores = mlp(2 * FEATURES), mlp(FEATURES + CHANNELS)
-    g = [torch.randn(n, FEATURES, requires_grad=True) for _ in "AB"]  # of the first clips, and of the second
-    l = [torch.randn(n, regions, CHANNELS, requires_grad=True) for _ in "AB"]
-    same = torch.eye(n, dtype=torch.bool)
 
-    def jensen_shannon(scores):  # of i, j, …
-        return (math.log(2) - softplus(-scores[same])).mean() - (softplus(scores[~same]) - math.log(2)).mean()
+    def all_pairs(mlp, left, right):
+        regions = right.shape[1]
+        return mlp(torch.cat([left[:, None, None].expand(n, n, regions, -1),
+                              right[None].expand(n, n, regions, -1)], -1)).squeeze(-1)
+
+    def score(g, l):
+        return (all_pairs(global_scores, g[:n], g[n:, None]),
+                [all_pairs(local_scores, g[k * n : k * n + n], l[k * n : k * n + n]) for k in (0, 1)])
+
+    return nn.ModuleList([global_scores, local_scores]), score
+
+
+def build_dot(args):
+    import torch
+    from torch import nn
+
+    n = args.videos
+    scale = 1 / math.sqrt(HIDDEN) if args.estimators[0] == "infonce" else 1
+
+    class Encoder(nn.Module):
+        def __init__(self, inputs):
+            super().__init__()
+            self.shortcut = nn.Linear(inputs, HIDDEN, bias=False)
+            self.residual = nn.Sequential(nn.Linear(inputs, HIDDEN, bias=False), nn.BatchNorm1d(HIDDEN), nn.ReLU(inplace=True),
+                                          nn.Linear(HIDDEN, HIDDEN, bias=False))
+            self.norm = nn.LayerNorm(HIDDEN)
+
+        def forward(self, x):
+            return self.norm(self.residual(x) + self.shortcut(x))
+
+    both, left, right = Encoder(FEATURES), Encoder(FEATURES), Encoder(CHANNELS)
+
+    def all_pairs(left, right):
+        return torch.einsum("id,jrd->ijr", left, right) * scale
+
+    def score(g, l):
+        e, a, b = both(g), left(g), right(l.flatten(0, 1)).view(2 * n, args.regions, HIDDEN)
+        return all_pairs(e[:n], e[n:, None]), [all_pairs(a[k * n : k * n + n], b[k * n : k * n + n]) for k in (0, 1)]
+
+    return nn.ModuleList([both, left, right]), score
+
+
+def prepare_heads(args):
+    import torch
+
+    discriminators, score = (build_dot if args.discriminators[0] == "dot" else build_concat)(args)
+    g = torch.randn(2 * args.videos, FEATURES, requires_grad=True)  # of the first clips, then of the second
+    l = torch.randn(2 * args.videos, args.regions, CHANNELS, requires_grad=True)
 
     def run():
-        for leaf in (*g, *l, *global_scores.parameters(), *local_scores.parameters()):
+        for leaf in (g, l, *discriminators.parameters()):
             leaf.grad = None
-        pairs = torch.cat([g[0][:, None].expand(n, n, -1), g[1][None].expand(n, n, -1)], -1)
-        value = jensen_shannon(global_scores(pairs).squeeze(-1))
-        for half in (0, 1):
-            pairs = torch.cat([g[half][:, None, None].expand(n, n, regions, -1),
-                               l[half][None].expand(n, n, regions, -1)], -1)
-            value = value + 0.5 * jensen_shannon(local_scores(pairs).squeeze(-1))
+        of_clips, of_regions = score(g, l)
+        value = estimate(args.estimators[0], of_clips, True)
+        for scores in of_regions:
+            value = value + 0.5 * estimate(args.estimators[0], scores, False)
         (-value).backward()
 
     return run
@@ -182,7 +241,8 @@ def child(arguments, threads):
 def ours(args, what):
     clip = "x".join(map(str, args.clip))
     # hara-r3d18 has FEATURES pooled features and CHANNELS channels in layer3
-    work = (["--net", "hara-r3d18", "--batch", str(args.videos), "--regions", str(args.regions)] if what == "heads"
+    work = (["--net", "hara-r3d18", "--batch", str(args.videos), "--regions", str(args.regions), "--estimator",
+             args.estimators[0], "--discriminator", args.discriminators[0]] if what == "heads"
             else ["--net", args.net, "--batch", str(args.batch), "--clip", clip])
     with tempfile.TemporaryDirectory() as folder:
         record = os.path.join(folder, "record.json")
@@ -196,6 +256,7 @@ def theirs(args, what):
     clip = "x".join(map(str, args.clip))
     return json.loads(child([args.python, __file__, "--measure-pytorch", "--net", args.net, "--batch", str(args.batch),
                              "--clip", clip, "--videos", str(args.videos), "--regions", str(args.regions), "--passes", what,
+                             "--estimators", args.estimators[0], "--discriminators", args.discriminators[0],
                              "--threads", str(args.threads), "--repeats", str(args.repeats)], args.threads))
 
 
@@ -217,7 +278,8 @@ def merge(records, gflop):
 
 def describe(args, what):
     if what == "heads":
-        return f"Max-GL's heads, {args.videos} videos, {args.regions} regions"
+        return (f"Max-GL's heads, {args.videos} videos, {args.regions} regions, {args.discriminators[0]}, "
+                f"{args.estimators[0]}")
     return f"{args.net} {what}, {args.batch} clips of {'x'.join(map(str, args.clip))}"
 
 
@@ -228,7 +290,7 @@ def compare(args, what):
         rounds.append((ours(args, what), theirs(args, what)))
     a = merge([r for r, _ in rounds], rounds[0][0]["direct_gflop"])
     b = merge([r for _, r in rounds], rounds[0][0]["direct_gflop"])
-    for member in ("net", "clip", "pass", "batch", "regions", "os", "kernel"):  # what it was about
+    for member in ("net", "clip", "pass", "batch", "regions", "estimator", "discriminator", "os", "kernel"):  # what it was about
         if member in a:
             b[member] = a[member]
     b["device"] = cpu_name()
@@ -237,7 +299,8 @@ def compare(args, what):
     if "peak_resident_bytes" in a:
         work = [a["peak_resident_bytes"] - a["opened_resident_bytes"], b["peak_resident_bytes"] - b["imported_resident_bytes"]]
         memory = {"memory_ratio": a["peak_resident_bytes"] / b["peak_resident_bytes"], "work_memory_ratio": work[0] / work[1]}
-    result = {"pass": what, "net": a["net"], "batch": a["batch"], "clip": a["clip"], "threads": args.threads, "n": a["n"],
+    scored = {member: a[member] for member in ("estimator", "discriminator") if member in a}
+    result = {"pass": what, **scored, "net": a["net"], "batch": a["batch"], "clip": a["clip"], "threads": args.threads, "n": a["n"],
               "maxgl_median_s": a["median_s"], "pytorch_median_s": b["median_s"], "ratio": b["median_s"] / a["median_s"],
               "ratio_of_each_round": ratios, **memory, "maxgl": a, "pytorch": b}
     print(f"{describe(args, what)}, {args.threads} threads: maxgl-cl {a['median_s'] * 1e3:.0f} ms, PyTorch "
@@ -251,6 +314,14 @@ def compare(args, what):
         print(f"  PyTorch's matrix products reach {b['matrix_product_gflop_per_s']:.1f} GFLOP/s of the device's "
               f"{a['peak_gflop_per_s']:.0f}: no fair comparison. Install a fast BLAS (Debian: libopenblas0-pthread).", flush=True)
     return result
+
+
+def works_of(args, what):
+    """Arguments and pass of each comparison: of heads one for each estimator and discriminator."""
+    if what != "heads":
+        return [(args, what)]
+    return [(argparse.Namespace(**dict(vars(args), estimators=[e], discriminators=[d])), what)
+            for d in args.discriminators for e in args.estimators]
 
 
 def cpu_name():
@@ -280,6 +351,8 @@ def main():
     parser.add_argument("--clip", type=clip_size, default=[16, 112, 112], metavar="TxHxW")
     parser.add_argument("--videos", type=int, default=32, help="of the heads, with two clips each")
     parser.add_argument("--regions", type=int, default=98, help="of a clip's local map (98: hara-r3d18's layer3, 2x7x7)")
+    parser.add_argument("--estimators", nargs="+", default=["jsd"], choices=["jsd", "infonce", "dv"], help="of the heads")
+    parser.add_argument("--discriminators", nargs="+", default=["concat"], choices=["concat", "dot"], help="of the heads")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=5, help="timed runs in each process")
@@ -289,9 +362,10 @@ def main():
     if args.measure_pytorch:
         measure_pytorch(args)
         return
-    for what in args.passes:  # build the kernels outside of the measurement
-        ours(argparse.Namespace(**dict(vars(args), repeats=1)), what)
-    results = [compare(args, what) for what in args.passes]
+    works = [work for what in args.passes for work in works_of(args, what)]
+    for work, what in works:  # build the kernels outside of the measurement
+        ours(argparse.Namespace(**dict(vars(work), repeats=1)), what)
+    results = [compare(work, what) for work, what in works]
     if args.json:
         with open(args.json, "w") as file:
             json.dump({"machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "os": platform.platform()}, "results": results},
