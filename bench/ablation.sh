@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench/ablation.sh [-o DIR] [-j JOBS] [--seeds "1 2 3"] [--steps N] [--videos N]
+# bench/ablation.sh [-o DIR] [-j JOBS] [--data-seed N] [--seeds "1 2 3"] [--steps N] [--videos N] [--test N]
 #
 # What each part of the objective contributes, on procedural videos: trains config/proof.cfg with Global-MI alone, Local-MI alone and
 # both (Max-GL), and a network with labels; tests them for motion, appearance and background; puts the runs beside each other.
@@ -11,13 +11,15 @@
 #   --seeds S  seeds, with spaces between (default: "1 2 3")
 #   --steps N  of pre-training, instead of the recipe's
 #   --videos N for training, instead of 2000
+#   --test N   for each kind of test, instead of 400
+#   --data-seed N  another data set (default: 1; settings were chosen on 101)
 #
 # The program is build/release/bin/maxgl-cl, or $MAXGL_CL. About 50 minutes on two cores. Writes DIR/ablation.html (open it in a
 # browser), DIR/ablation.json and DIR/ablation.txt.
 set -euo pipefail
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 maxgl=${MAXGL_CL:-$root/build/release/bin/maxgl-cl}
-out=ablation seeds="1 2 3" steps="" videos=2000 jobs=$((($(nproc) % 2) ? 1 : 2))
+out=ablation seeds="1 2 3" steps="" videos=2000 tests=400 data_seed=1 jobs=$((($(nproc) % 2) ? 1 : 2))
 
 usage() {
   echo "bench/ablation.sh: $1; see the head of the script" >&2
@@ -32,12 +34,15 @@ while [ $# -gt 0 ]; do
     --seeds) seeds=$2 ;;
     --steps) steps=$2 ;;
     --videos) videos=$2 ;;
+    --test) tests=$2 ;;
+    --data-seed) data_seed=$2 ;;
     *) usage "$1: no such option" ;;
   esac
   shift 2
 done
-[[ "$jobs $videos ${steps:-1} ${seeds// /}" =~ ^[1-9][0-9]*\ [1-9][0-9]*\ [1-9][0-9]*\ [0-9]+$ ]] ||
-  usage "-j, --steps and --videos want numbers above 0, --seeds numbers with spaces between"
+for number in "$jobs" "$videos" "$tests" "$data_seed" "${steps:-1}" $seeds; do
+  [[ $number =~ ^[1-9][0-9]*$ ]] || usage "$number is not a number above 0"
+done
 [ -x "$maxgl" ] || usage "$maxgl is not there: build it, or set MAXGL_CL"
 mkdir -p "$out/log"
 out=$(readlink -f "$out")
@@ -49,7 +54,7 @@ if [ "$jobs" -gt 1 ]; then
 fi
 
 data_of() { # data_of REGIME
-  local counts=videos=$videos,test_conflict=400
+  local counts=seed=$data_seed,videos=$videos,test=$tests,test_new=$tests,test_conflict=$tests
   [ "$1" = shared ] && echo "synth:$counts" || echo "synth:backgrounds=0,$counts"
 }
 
