@@ -3,7 +3,8 @@
 #
 # What each part of the objective contributes, on procedural videos: trains config/proof.cfg with Global-MI alone, Local-MI alone and
 # both (Max-GL), and a network with labels; tests them for motion, appearance and background; puts the runs beside each other.
-# Two regimes: four backgrounds shared by all videos, and a background of its own for every video.
+# Three regimes: "shared", four backgrounds shared by all videos; "own", a background of its own for every video; "unmixed", the
+# same without the recipe's background mixing.
 #
 #   -o DIR     where the runs go (default: ablation); what is finished there is not done again
 #   -j JOBS    runs at a time, each with its part of the cores of a CPU (default: 2 on a CPU with an even number of cores, else 1);
@@ -58,9 +59,10 @@ data_of() { # data_of REGIME
   [ "$1" = shared ] && echo "synth:$counts" || echo "synth:backgrounds=0,$counts"
 }
 
-settings_of() { # settings_of OBJECTIVE: options of config/proof.cfg, one a line
+settings_of() { # settings_of REGIME OBJECTIVE: options of config/proof.cfg, one a line
   [ -z "$steps" ] || echo "train.steps=$steps"
-  case $1 in
+  [ "$1" != unmixed ] || echo augment.mix=0
+  case $2 in
     global) echo objective.local_weight=0 ;;
     local) echo objective.global_weight=0 ;;
     maxgl) ;;
@@ -80,7 +82,7 @@ one() { # one REGIME OBJECTIVE SEED
   local run=$out/$1-$2-$3 data sets=() resume=() line
   data=$(data_of "$1")
   if [ ! -e "$run/model.safetensors" ]; then
-    while read -r line; do sets+=(--set "$line"); done < <(settings_of "$2")
+    while read -r line; do sets+=(--set "$line"); done < <(settings_of "$1" "$2")
     [ ! -e "$run/recipe.cfg" ] || resume=(--resume)
     "$maxgl" train --config "$root/config/proof.cfg" --data "$data" --set train.seed="$3" "${sets[@]}" --out "$run" "${resume[@]}"
   fi
@@ -88,8 +90,10 @@ one() { # one REGIME OBJECTIVE SEED
 }
 
 started=$SECONDS done=0 runs=() waiting=()
-for regime in shared own; do
+for regime in shared own unmixed; do
   for objective in global local maxgl supervised; do
+    # The ceiling is the same with and without mixing.
+    [ "$regime-$objective" != unmixed-supervised ] || continue
     for seed in $seeds; do
       runs+=("$out/$regime-$objective-$seed")
       waiting+=("$regime $objective $seed")

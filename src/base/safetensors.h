@@ -86,8 +86,8 @@ void maxgl_safetensors_writer_free(MaxglSafetensorsWriter *writer);
 void maxgl_safetensors_writer_set_metadata(MaxglSafetensorsWriter *writer, const char *key,
                                            const char *value);
 
-/** Adds a tensor. @name (copied, UTF-8) must be new; @dtype F32, F64 or I64; @rank 0 … 8; @data is borrowed until
- * the file has been written: the product of @shape elements, row-major. */
+/** Adds a tensor. @name (copied, UTF-8) must be new; @dtype F32, F64 or I64; @rank 0 … 8; @data is borrowed
+ * until the file has been written: the product of @shape elements, row-major. */
 void maxgl_safetensors_writer_add(MaxglSafetensorsWriter *writer, const char *name, MaxglDtype dtype,
                                   int rank, const gint64 *shape, const void *data);
 
