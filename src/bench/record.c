@@ -1,6 +1,6 @@
 #include "bench/record.h"
 
-#include "base/file.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -124,13 +124,7 @@ void maxgl_record_rows(JsonBuilder *b, const GPtrArray *rows, const MaxglRoof *r
 gboolean maxgl_record_write(JsonBuilder *b, const char *path, GError **error)
 {
     json_builder_end_object(b);
-    g_autoptr(JsonGenerator) generator = json_generator_new();
-    g_autoptr(JsonNode) root = json_builder_get_root(b);
-    json_generator_set_root(generator, root);
-    json_generator_set_pretty(generator, TRUE);
-    gsize length = 0;
-    g_autofree char *text = json_generator_to_data(generator, &length);
-    return maxgl_file_write_atomic(path, text, length, error);
+    return maxgl_json_write(b, path, error);
 }
 
 static guint64 status_bytes(const char *key)

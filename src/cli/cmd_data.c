@@ -1,10 +1,9 @@
 /* maxgl-cl data: looks after data sets. */
-#include "base/file.h"
 #include "base/interrupt.h"
+#include "base/json.h"
 #include "cli/command.h"
 #include "media/dataset_check.h"
 
-#include <json-glib/json-glib.h>
 #include <maxgl/error.h>
 #include <stdio.h>
 
@@ -101,13 +100,7 @@ static gboolean write_json(const char *path, const char *source, gsize videos, c
     }
     json_builder_end_array(b);
     json_builder_end_object(b);
-    g_autoptr(JsonGenerator) generator = json_generator_new();
-    g_autoptr(JsonNode) root = json_builder_get_root(b);
-    json_generator_set_root(generator, root);
-    json_generator_set_pretty(generator, TRUE);
-    gsize length = 0;
-    g_autofree char *text = json_generator_to_data(generator, &length);
-    return maxgl_file_write_atomic(path, text, length, error);
+    return maxgl_json_write(b, path, error);
 }
 
 /* "400 videos: train 300, test 100; 12 classes" */

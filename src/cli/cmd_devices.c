@@ -1,9 +1,9 @@
 /* maxgl-cl devices: what OpenCL offers. */
+#include "base/json.h"
 #include "cli/command.h"
 #include "cli/table.h"
 #include "compute/device.h"
 
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -144,8 +144,7 @@ static void print_json(GPtrArray *devices, const Choice *automatic, const Choice
     add_choice(builder, "auto", automatic);
     add_choice(builder, "chosen", chosen);
     json_builder_end_object(builder);
-    g_autoptr(JsonNode) root = json_builder_get_root(builder);
-    g_autofree char *text = json_to_string(root, TRUE);
+    g_autofree char *text = maxgl_json_text(builder);
     printf("%s\n", text);
 }
 

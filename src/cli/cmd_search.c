@@ -1,6 +1,7 @@
 /* maxgl-cl search: the moments of indexed videos that are most like a video, or like some seconds of it. */
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/json.h"
 #include "cli/command.h"
 #include "cli/table.h"
 #include "eval/contact_sheet.h"
@@ -8,7 +9,6 @@
 #include "learn/run.h"
 
 #include <glib/gstdio.h>
-#include <json-glib/json-glib.h>
 #include <math.h>
 #include <maxgl/error.h>
 #include <stdio.h>
@@ -265,13 +265,7 @@ static gboolean write_json(const Search *s, GError **error)
     json_builder_set_member_name(b, "hits");
     add_hits(b, s);
     json_builder_end_object(b);
-    g_autoptr(JsonGenerator) generator = json_generator_new();
-    g_autoptr(JsonNode) root = json_builder_get_root(b);
-    json_generator_set_root(generator, root);
-    json_generator_set_pretty(generator, TRUE);
-    gsize length = 0;
-    g_autofree char *text = json_generator_to_data(generator, &length);
-    return maxgl_file_write_atomic(s->arguments->json, text, length, error);
+    return maxgl_json_write(b, s->arguments->json, error);
 }
 
 static gboolean write_page(const Search *s, GError **error)

@@ -1,7 +1,8 @@
 #include "cli/show_model.h"
 
+#include "base/json.h"
+
 #include <glib/gstdio.h>
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -320,7 +321,6 @@ void maxgl_model_print_json(const MaxglModelShown *model)
         add_memory(builder, &model->memory);
     add_layers(builder, model->resnet);
     json_builder_end_object(builder);
-    g_autoptr(JsonNode) root = json_builder_get_root(builder);
-    g_autofree char *text = json_to_string(root, TRUE);
+    g_autofree char *text = maxgl_json_text(builder);
     printf("%s\n", text);
 }

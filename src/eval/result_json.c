@@ -1,6 +1,7 @@
 #include "eval/result_json.h"
 
 #include "base/checksum.h"
+#include "base/json.h"
 
 void maxgl_result_add_string(JsonBuilder *b, const char *name, const char *value)
 {
@@ -77,8 +78,7 @@ JsonBuilder *maxgl_result_new(const MaxglResultOrigin *origin, GError **error)
 char *maxgl_result_finish(JsonBuilder *b)
 {
     json_builder_end_object(b);
-    g_autoptr(JsonNode) root = json_builder_get_root(b);
-    char *text = json_to_string(root, TRUE);
+    char *text = maxgl_json_text(b);
     g_object_unref(b);
     return text;
 }

@@ -168,6 +168,21 @@ static void heads(void **state)
     check_heads("infonce", "dot", "2", 4 * 3 * g + 2 * 3 * 5 * l + 99 * d);
 }
 
+/* The record has three rows with these names, each of whole batches of @clips in at least 0.2 s. */
+static void assert_flow(const char *record, const char *const names[3], int clips)
+{
+    g_autoptr(JsonParser) parser = parse(record);
+    JsonArray *rows = json_object_get_array_member(root_of(parser), "rows");
+    assert_int_equal(json_array_get_length(rows), 3);
+    for (guint i = 0; i < 3; i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        assert_string_equal(json_object_get_string_member(row, "name"), names[i]);
+        positive(row, "clips_per_s");
+        assert_true((int)positive(row, "clips") % clips == 0);
+        assert_true(positive(row, "seconds") >= 0.2);
+    }
+}
+
 static void data(void **state)
 {
     static const char *const names[] = {"decode", "decode, prepare", "cache, prepare"};
@@ -175,16 +190,7 @@ static void data(void **state)
         cli_expect(0, "bench", "--pass", "data", "--data", "synth:videos=9,test=0,test_new=0", "--clip",
                    "4x16x16", "--batch", "3", "--seconds", "0.2", "--json", "data.json", NULL);
     cli_assert_contains(run->out, "synth:videos=9,test=0,test_new=0, clips of 4x16x16, batches of 3 videos");
-    g_autoptr(JsonParser) parser = parse("data.json");
-    JsonArray *rows = json_object_get_array_member(root_of(parser), "rows");
-    assert_int_equal(json_array_get_length(rows), 3);
-    for (guint i = 0; i < 3; i++) {
-        JsonObject *row = json_array_get_object_element(rows, i);
-        assert_string_equal(json_object_get_string_member(row, "name"), names[i]);
-        positive(row, "clips_per_s");
-        assert_true((int)positive(row, "clips") % 6 == 0);
-        assert_true(positive(row, "seconds") >= 0.2);
-    }
+    assert_flow("data.json", names, 6);
     g_autoptr(CliRun) nowhere = cli_expect(1, "bench", "--pass", "data", "--data", "no-such-folder", NULL);
     cli_assert_contains(nowhere->err, "no-such-folder");
     g_autoptr(CliRun) few = cli_expect(2, "bench", "--pass", "data", "--data",
@@ -205,16 +211,7 @@ static void recipe(void **state)
                    "train.optimizer=adam", "--seconds", "0.2", "--json", "recipe.json", NULL);
     cli_assert_contains(run->out, "tiny.cfg: r3d-vcop @ 0.0625, 4 videos a step, 2 clips of each");
     cli_assert_contains(run->out, "of the step alone");
-    g_autoptr(JsonParser) parser = parse("recipe.json");
-    JsonArray *rows = json_object_get_array_member(root_of(parser), "rows");
-    assert_int_equal(json_array_get_length(rows), 3);
-    for (guint i = 0; i < 3; i++) {
-        JsonObject *row = json_array_get_object_element(rows, i);
-        assert_string_equal(json_object_get_string_member(row, "name"), names[i]);
-        positive(row, "clips_per_s");
-        assert_true((int)positive(row, "clips") % 8 == 0);
-        assert_true(positive(row, "seconds") >= 0.2);
-    }
+    assert_flow("recipe.json", names, 8);
     assert_false(cli_exists("runs"));
     g_autoptr(CliRun) compared =
         cli_expect(0, "bench", "--compare", "recipe.json", "-o", "recipe.html", NULL);
