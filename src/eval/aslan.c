@@ -1,9 +1,9 @@
 #include "eval/aslan.h"
 
 #include "eval/control.h"
+#include "eval/features.h"
 #include "eval/result_json.h"
 #include "eval/similarity.h"
-#include "eval/windows.h"
 
 #include <maxgl/error.h>
 #include <string.h>
@@ -60,15 +60,23 @@ static void normalise(MaxglFeatures *f, const MaxglEmbedderInfo *info)
     }
 }
 
-/* Of clips at equal distances, of the @wanted videos alone. */
-static MaxglFeatures *embed_clips(const MaxglAslan *a, MaxglEmbedder *embedder, const gboolean *wanted,
-                                  const char *title, GError **error)
+/* Of the videos that the list names alone. Clips that overlap by half begin with the video's first frame: 16
+ * frames by 8 at stride 1, the recipe of C3D. */
+static MaxglFeatures *embed(const MaxglAslan *a, MaxglEmbedder *embedder, const char *title, GError **error)
 {
-    const MaxglFeatureOptions options = {
-        .clips = a->options.clips, .workers = a->options.workers, .cache = a->options.cache, .title = title};
+    const MaxglEmbedderInfo *info = maxgl_embedder_info(embedder);
+    const MaxglClipWalkOptions halves = {.step = (gint64)MAX(info->frames / 2, 1) * info->frame_stride};
+    const MaxglFeatureOptions options = {.clips = a->options.clips,
+                                         .walk = a->options.clips > 0 ? NULL : &halves,
+                                         .workers = a->options.workers,
+                                         .cache = a->options.cache,
+                                         .title = title};
     const gsize n = maxgl_dataset_size(a->dataset);
+    g_autofree gboolean *wanted = g_new0(gboolean, n);
     g_autofree gsize *named = g_new(gsize, n);
     gsize n_named = 0;
+    for (guint i = 0; i < a->list->ids->len; i++)
+        wanted[a->videos[i]] = TRUE;
     for (gsize v = 0; v < n; v++)
         if (wanted[v])
             named[n_named++] = v;
@@ -79,17 +87,6 @@ static MaxglFeatures *embed_clips(const MaxglAslan *a, MaxglEmbedder *embedder, 
     if (features)
         maxgl_features_say_cached(features->cached, n_named, title);
     return features;
-}
-
-static MaxglFeatures *embed(const MaxglAslan *a, MaxglEmbedder *embedder, const char *title, GError **error)
-{
-    g_autofree gboolean *wanted = g_new0(gboolean, maxgl_dataset_size(a->dataset));
-    for (guint i = 0; i < a->list->ids->len; i++)
-        wanted[a->videos[i]] = TRUE;
-    if (a->options.clips > 0)
-        return embed_clips(a, embedder, wanted, title, error);
-    const MaxglWindowOptions options = {.wanted = wanted, .workers = a->options.workers, .title = title};
-    return maxgl_windows_extract(embedder, a->dataset, &options, error);
 }
 
 /* ---------------- pairs ---------------- */

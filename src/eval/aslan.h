@@ -13,7 +13,7 @@ typedef struct {
     const char *videos;        /**< folder */
     const char *pairs;         /**< list, see media/pair_list.h */
     const char *const *layers; /**< as MaxglEmbedderOptions; NULL: "pool" */
-    int clips;                 /**< of a video, spread evenly; 0: as many as overlap by half, see windows.h */
+    int clips;                 /**< of a video, spread evenly; 0: as many as overlap by half */
     int batch;                 /**< clips computed at once; 0: as many as is good */
     gboolean cache;            /**< see MaxglFeatureOptions; for @clips above 0 */
     int workers;               /**< decoding threads; 0: as many as cores, at most 8 */

@@ -2,6 +2,7 @@
 
 #include "base/progress.h"
 #include "eval/feature_cache.h"
+#include "eval/feature_walk.h"
 
 #include <math.h>
 #include <maxgl/error.h>
@@ -295,6 +296,8 @@ gboolean maxgl_features_each(MaxglEmbedder *embedder, const MaxglDataset *datase
                              const MaxglFeatureOptions *options, MaxglFeatureSink sink, gpointer user_data,
                              MaxglFeatureCounts *counts, GError **error)
 {
+    if (options->walk)
+        return maxgl_feature_walk(embedder, dataset, options, sink, user_data, counts, error);
     g_auto(Work) w = {.embedder = embedder,
                       .info = maxgl_embedder_info(embedder),
                       .options = options,

@@ -1,11 +1,11 @@
-/* Feature vectors of videos: evenly spaced clips, decoded, seen at the centre as the model says, embedded. */
+/* Feature vectors of videos: clips, evenly spaced or one after the other, decoded, seen at the centre as the
+ * model says, embedded. */
 #ifndef MAXGL_EVAL_FEATURES_H
 #define MAXGL_EVAL_FEATURES_H
 
 #include <maxgl/embedder.h>
 
-#include "media/dataset.h"
-#include "media/loader.h"
+#include "media/clip_walk.h"
 
 /** The most clips of a video. */
 #define MAXGL_FEATURES_MAX_CLIPS 1024
@@ -14,13 +14,15 @@
 typedef struct {
     int clips; /**< of a video, 1 … 1024, from its beginning to its end at equal distances. A video too short
                 * for so many different ones has fewer. 10: the protocol of VCOP and others */
+    const MaxglClipWalkOptions *walk; /**< instead of @clips, these, with the model's length and stride and
+                                       * with @workers; short videos start again. Or NULL */
     gboolean per_video; /**< one vector a video, the mean over its clips, rather than one a clip */
     gboolean still;     /**< show the network each clip's middle frame for the whole of the clip: what can be
                            told without motion */
     int workers;        /**< threads that decode; 0: as many as cores, at most 8 */
-    gboolean cache;     /**< take vectors that were computed before from disk, and keep new ones there, see
-                         * feature_cache.h; to the bit the same */
-    const char *title;  /**< of the progress bar */
+    gboolean cache; /**< not with @walk: take vectors that were computed before from disk, and keep new ones
+                     * there, see feature_cache.h; to the bit the same */
+    const char *title; /**< of the progress bar; with @walk NULL for none */
 } MaxglFeatureOptions;
 
 /** What became of the videos. */
@@ -48,9 +50,9 @@ int maxgl_features_batch(int clips, gsize videos);
 
 /**
  * Embeds the clips of every video of @dataset, in its order, and gives the vectors to @sink. Bad videos are
- * named, counted in a last line and left out. @counts may be NULL.
- * #MAXGL_ERROR_FORMAT: every video is bad. #MAXGL_ERROR_FAILED: a feature is not finite.
- * #MAXGL_ERROR_CANCELLED: interrupted.
+ * named, counted in a last line and left out, also those that fail on the way. @counts may be NULL.
+ * #MAXGL_ERROR_USAGE: a walk through synth:, which has no files. #MAXGL_ERROR_FORMAT: every video is bad.
+ * #MAXGL_ERROR_FAILED: a feature is not finite. #MAXGL_ERROR_CANCELLED: interrupted.
  */
 gboolean maxgl_features_each(MaxglEmbedder *embedder, const MaxglDataset *dataset,
                              const MaxglFeatureOptions *options, MaxglFeatureSink sink, gpointer user_data,

@@ -2,7 +2,6 @@
 
 #include "eval/classifier.h"
 #include "eval/result_json.h"
-#include "eval/sliding.h"
 
 #include <maxgl/error.h>
 #include <string.h>
@@ -175,9 +174,9 @@ static gboolean test_videos(MaxglRecognition *r, Work *w, GError **error)
                           ? o->batch
                           : maxgl_features_batch(clips, o->windows ? 16 : maxgl_dataset_size(r->dataset));
     const MaxglEmbedderOptions how = {.device = o->device, .batch = batch, .exact = o->exact};
-    const MaxglFeatureOptions options = {
+    MaxglFeatureOptions options = {
         .clips = clips, .workers = o->workers, .cache = o->cache, .title = "testing"};
-    MaxglFeatureCounts counts = {0};
+    MaxglFeatureCounts counts;
     g_autoptr(MaxglEmbedder) embedder = maxgl_embedder_open_with(o->model, &how, error);
     if (!embedder)
         return FALSE;
@@ -185,11 +184,12 @@ static gboolean test_videos(MaxglRecognition *r, Work *w, GError **error)
     r->network = g_strdup(info->model);
     r->device_name = g_strdup(info->device);
     r->features = info->features;
-    if (!(o->windows ? maxgl_sliding_each(embedder, r->dataset, options.title, add_clip, w, &r->bad, error)
-                     : maxgl_features_each(embedder, r->dataset, &options, add_clip, w, &counts, error)))
+    /* What is left over at a video's end is a last clip: the sliding window of 3D-ResNets-PyTorch. */
+    const MaxglClipWalkOptions windows = {.step = (gint64)info->frames * info->frame_stride, .rest = TRUE};
+    options.walk = o->windows ? &windows : NULL;
+    if (!maxgl_features_each(embedder, r->dataset, &options, add_clip, w, &counts, error))
         return FALSE;
-    if (!o->windows)
-        r->bad = counts.bad;
+    r->bad = counts.bad;
     maxgl_features_say_cached(counts.cached, maxgl_dataset_size(r->dataset), "");
     close_video(w);
     if (r->videos > 0)

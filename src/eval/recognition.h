@@ -16,7 +16,7 @@ typedef struct {
                            softmax is averaged (Hara et al.) */
     int batch;          /**< clips computed at once; 0: as many as is good */
     gboolean cache;     /**< see MaxglFeatureOptions; not for @windows */
-    int workers;        /**< decoding threads; 0: as many as cores, at most 8. Windows: one */
+    int workers;        /**< decoding threads; 0: as many as cores, at most 8 */
     gboolean exact;     /**< see MaxglEmbedderOptions */
 } MaxglRecognitionOptions;
 

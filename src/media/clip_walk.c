@@ -3,39 +3,43 @@
 #include <math.h>
 #include <maxgl/error.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/interrupt.h"
 #include "media/decoder.h"
 
-#define AHEAD_BYTES ((gsize)256 << 20) /* of decoded clips that wait */
+#define NICENESS 5                     /* of decoding: what computes goes first */
+#define AHEAD_BYTES ((gsize)128 << 20) /* of clips that wait: of the video under way, and of all others */
 
-/* A clip, or (clip NULL) the end of a video. */
+/* What is known of one video so far. */
 typedef struct {
-    MaxglClip *clip;
-    gsize video;
-    char *bad; /* at the end: why the video is bad, or NULL */
-} Step;
+    GQueue clips; /* decoded ahead */
+    gsize bytes;  /* of their frames */
+    gboolean over;
+    char *bad; /* why it is, or NULL; known when it is over */
+} Lane;
 
 struct MaxglClipWalk {
     const MaxglDataset *dataset;
     MaxglClipWalkOptions options;
     MaxglDecoderPool *pool;
     GCancellable *cancellable;
-    GThread *thread;
+    int niceness;
+    GThread **threads; /* [options.workers] */
+    gsize videos;
 
     /* The consumer's. */
-    gsize done, n_bad;
-    gboolean *bad;
-    char *first_bad; /* "path: reason" */
+    gsize n_bad, first_bad;
 
     GMutex mutex; /* for all that follows */
     GCond taken, filled;
-    GQueue steps;
-    gsize bytes; /* of frames in @steps */
-    gboolean stop, finished;
+    Lane *lanes;      /* [videos] */
+    gsize next, done; /* video that nobody decodes yet; video whose clips are handed out */
+    gsize bytes;      /* of all lanes but that one */
+    gboolean stop;
 };
 
-/* ---------------- the thread that decodes ---------------- */
+/* ---------------- the threads that decode ---------------- */
 
 /* Frames first … first + count − 1 of the video, kept where clips overlap so that none is decoded twice. */
 typedef struct {
@@ -50,7 +54,8 @@ typedef struct {
     const MaxglClipSpec *spec;
     gint64 begin, limit; /* frames that clips may use, where they fit */
     double step;         /* frames from one clip to the next */
-    gint64 *numbers;     /* [spec->frames] */
+    gboolean rest;
+    gint64 *numbers; /* [spec->frames] */
     Window window;
 } Video;
 
@@ -67,7 +72,7 @@ static gboolean open_video(MaxglClipWalk *walk, const char *path, Video *v, GErr
     const MaxglClipWalkOptions *o = &walk->options;
     MaxglDecoderOptions decoding;
     maxgl_decoder_options_init(&decoding);
-    decoding.timeout = o->timeout;
+    decoding.niceness = walk->niceness;
     decoding.cancellable = walk->cancellable;
     decoding.pool = walk->pool;
     v->decoder = maxgl_decoder_open(path, NULL, &decoding, error);
@@ -80,7 +85,9 @@ static gboolean open_video(MaxglClipWalk *walk, const char *path, Video *v, GErr
     v->limit = v->info->frames;
     if (o->last_seconds > 0.0)
         v->limit = MIN(v->limit, llround(o->last_seconds * v->info->fps));
-    v->step = o->every > 0.0 ? MAX(o->every * v->info->fps, 1.0) : (double)maxgl_clip_span(v->spec);
+    v->step = o->every > 0.0 ? MAX(o->every * v->info->fps, 1.0)
+                             : (double)(o->step > 0 ? o->step : maxgl_clip_span(v->spec));
+    v->rest = o->rest;
     if (v->begin < v->info->frames)
         return TRUE;
     g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: ends at %.2f s: there is nothing at %.2f s",
@@ -93,7 +100,7 @@ static gint64 start_of(const Video *v, gint64 clip)
 {
     const gint64 span = maxgl_clip_span(v->spec);
     const gint64 start = v->begin + llround((double)clip * v->step);
-    if (start + span <= v->limit)
+    if (start + span <= v->limit || (v->rest && start < v->limit))
         return start;
     const gint64 middle = v->begin + (v->limit - v->begin - span) / 2;
     return clip > 0 ? -1 : CLAMP(middle, 0, MAX(v->info->frames - span, 0));
@@ -135,12 +142,15 @@ static gboolean read_frames(Video *v, gint64 start, guint8 *frames, GError **err
 static MaxglClip *read_clip(Video *v, gsize index, gint64 start, GError **error)
 {
     const MaxglVideoInfo *info = v->info;
-    if (!maxgl_clip_numbers(v->spec, info->frames, start, v->numbers)) {
+    const gint64 from = v->rest ? start : 0, length = (v->rest ? v->limit : info->frames) - from;
+    if (!maxgl_clip_numbers(v->spec, length, start - from, v->numbers)) {
         g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
-                    "too short: %" G_GINT64_FORMAT " frames, a clip spans %" G_GINT64_FORMAT, info->frames,
+                    "too short: %" G_GINT64_FORMAT " frames, a clip spans %" G_GINT64_FORMAT, length,
                     maxgl_clip_span(v->spec));
         return NULL;
     }
+    for (int i = 0; i < v->spec->frames; i++)
+        v->numbers[i] += from;
     MaxglClip *clip = g_new0(MaxglClip, 1);
     clip->frames = g_malloc_n((gsize)v->spec->frames, info->layout.frame_bytes);
     clip->layout = info->layout;
@@ -159,21 +169,23 @@ static MaxglClip *read_clip(Video *v, gsize index, gint64 start, GError **error)
     return clip;
 }
 
-static gsize clip_bytes(const MaxglClipWalk *walk, const MaxglClip *clip)
+/* Hands @clip over once there is room. FALSE: everything is to stop. */
+static gboolean push(MaxglClipWalk *walk, MaxglClip *clip)
 {
-    return clip ? (gsize)walk->options.clip.frames * clip->layout.frame_bytes : 0;
-}
-
-/* Hands @step over once there is room. FALSE: everything is to stop. */
-static gboolean push(MaxglClipWalk *walk, Step step)
-{
-    const gsize bytes = clip_bytes(walk, step.clip);
+    const gsize bytes = (gsize)walk->options.clip.frames * clip->layout.frame_bytes;
+    Lane *lane = &walk->lanes[clip->index];
     g_mutex_lock(&walk->mutex);
-    while (!walk->stop && walk->bytes > 0 && walk->bytes + bytes > AHEAD_BYTES)
+    for (;;) {
+        const gsize waiting = clip->index == walk->done ? lane->bytes : walk->bytes;
+        if (walk->stop || waiting == 0 || waiting + bytes <= AHEAD_BYTES)
+            break;
         g_cond_wait(&walk->taken, &walk->mutex);
+    }
     const gboolean going = !walk->stop;
-    walk->bytes += bytes;
-    g_queue_push_tail(&walk->steps, g_memdup2(&step, sizeof step));
+    lane->bytes += bytes;
+    if (clip->index != walk->done)
+        walk->bytes += bytes;
+    g_queue_push_tail(&lane->clips, clip);
     g_cond_signal(&walk->filled);
     g_mutex_unlock(&walk->mutex);
     return going;
@@ -185,10 +197,10 @@ static gboolean walk_video(MaxglClipWalk *walk, gsize index, GError **error)
     if (!open_video(walk, maxgl_dataset_path(walk->dataset, index), &v, error))
         return FALSE;
     for (gint64 i = 0, start; (start = start_of(&v, i)) >= 0; i++) {
-        const Step step = {.clip = read_clip(&v, index, start, error), .video = index};
-        if (!step.clip)
+        MaxglClip *clip = read_clip(&v, index, start, error);
+        if (!clip)
             return FALSE;
-        if (!push(walk, step))
+        if (!push(walk, clip))
             return TRUE;
     }
     return TRUE;
@@ -205,17 +217,21 @@ static char *without_path(const char *message, const char *path)
 static gpointer work(gpointer user_data)
 {
     MaxglClipWalk *walk = user_data;
-    gboolean going = TRUE;
-    for (gsize i = 0; going && i < maxgl_dataset_size(walk->dataset); i++) {
-        Step end = {.video = i, .bad = g_strdup(maxgl_dataset_bad_reason(walk->dataset, i))};
-        g_autoptr(GError) error = NULL;
-        if (!end.bad && !walk_video(walk, i, &error))
-            end.bad = without_path(error->message, maxgl_dataset_path(walk->dataset, i));
-        going = push(walk, end);
-    }
+    if (getpriority(PRIO_PROCESS, 0) < walk->niceness)
+        setpriority(PRIO_PROCESS, 0, walk->niceness); /* on Linux of this thread alone */
     g_mutex_lock(&walk->mutex);
-    walk->finished = TRUE;
-    g_cond_signal(&walk->filled);
+    while (!walk->stop && walk->next < walk->videos) {
+        const gsize index = walk->next++;
+        g_mutex_unlock(&walk->mutex);
+        char *bad = g_strdup(maxgl_dataset_bad_reason(walk->dataset, index));
+        g_autoptr(GError) error = NULL;
+        if (!bad && !walk_video(walk, index, &error))
+            bad = without_path(error->message, maxgl_dataset_path(walk->dataset, index));
+        g_mutex_lock(&walk->mutex);
+        walk->lanes[index].over = TRUE;
+        walk->lanes[index].bad = bad;
+        g_cond_signal(&walk->filled);
+    }
     g_mutex_unlock(&walk->mutex);
     return NULL;
 }
@@ -226,15 +242,21 @@ MaxglClipWalk *maxgl_clip_walk_new(const MaxglDataset *dataset, const MaxglClipW
 {
     MaxglClipWalk *walk = g_new0(MaxglClipWalk, 1);
     walk->dataset = dataset;
+    walk->videos = maxgl_dataset_size(dataset);
     walk->options = *options;
+    if (options->workers == 0)
+        walk->options.workers = (int)MIN(g_get_num_processors(), 8);
+    walk->options.workers = (int)MIN((gsize)walk->options.workers, MAX(walk->videos, 1));
+    walk->niceness = MIN(getpriority(PRIO_PROCESS, 0) + NICENESS, 19);
     walk->pool = maxgl_decoder_pool_new();
     walk->cancellable = g_cancellable_new();
-    walk->bad = g_new0(gboolean, maxgl_dataset_size(dataset));
+    walk->lanes = g_new0(Lane, walk->videos);
     g_mutex_init(&walk->mutex);
     g_cond_init(&walk->taken);
     g_cond_init(&walk->filled);
-    g_queue_init(&walk->steps);
-    walk->thread = g_thread_new("maxgl-walk", work, walk);
+    walk->threads = g_new(GThread *, walk->options.workers);
+    for (int i = 0; i < walk->options.workers; i++)
+        walk->threads[i] = g_thread_new("maxgl-walk", work, walk);
     return walk;
 }
 
@@ -246,12 +268,9 @@ void maxgl_walk_clip_free(MaxglClip *clip)
     g_free(clip);
 }
 
-static void step_free(gpointer pointer)
+static void walk_clip_destroy(gpointer clip)
 {
-    Step *step = pointer;
-    maxgl_walk_clip_free(step->clip);
-    g_free(step->bad);
-    g_free(step);
+    maxgl_walk_clip_free(clip);
 }
 
 void maxgl_clip_walk_free(MaxglClipWalk *walk)
@@ -261,76 +280,81 @@ void maxgl_clip_walk_free(MaxglClipWalk *walk)
     g_cancellable_cancel(walk->cancellable);
     g_mutex_lock(&walk->mutex);
     walk->stop = TRUE;
-    g_cond_signal(&walk->taken);
+    g_cond_broadcast(&walk->taken);
     g_mutex_unlock(&walk->mutex);
-    g_thread_join(walk->thread);
-    g_queue_clear_full(&walk->steps, step_free);
+    for (int i = 0; i < walk->options.workers; i++)
+        g_thread_join(walk->threads[i]);
+    g_free(walk->threads);
+    for (gsize i = 0; i < walk->videos; i++) {
+        g_queue_clear_full(&walk->lanes[i].clips, walk_clip_destroy);
+        g_free(walk->lanes[i].bad);
+    }
+    g_free(walk->lanes);
     maxgl_decoder_pool_free(walk->pool);
     g_object_unref(walk->cancellable);
     g_mutex_clear(&walk->mutex);
     g_cond_clear(&walk->taken);
     g_cond_clear(&walk->filled);
-    g_free(walk->first_bad);
-    g_free(walk->bad);
     g_free(walk);
 }
 
-/* The next step; NULL after the last, or when interrupted. */
-static Step *pop(MaxglClipWalk *walk)
+/* The next clip of the video under way; NULL after its last, or when interrupted. */
+static MaxglClip *take(MaxglClipWalk *walk)
 {
+    Lane *lane = &walk->lanes[walk->done];
     g_mutex_lock(&walk->mutex);
-    while (g_queue_is_empty(&walk->steps) && !walk->finished && !maxgl_interrupt_requested())
+    while (g_queue_is_empty(&lane->clips) && !lane->over && !maxgl_interrupt_requested())
         /* A signal wakes nobody. */
         g_cond_wait_until(&walk->filled, &walk->mutex,
                           g_get_monotonic_time() + 100 * G_TIME_SPAN_MILLISECOND);
-    Step *step = g_queue_pop_head(&walk->steps);
-    if (step != NULL)
-        walk->bytes -= clip_bytes(walk, step->clip);
-    g_cond_signal(&walk->taken);
+    MaxglClip *clip = g_queue_pop_head(&lane->clips);
+    if (clip != NULL)
+        lane->bytes -= (gsize)walk->options.clip.frames * clip->layout.frame_bytes;
+    g_cond_broadcast(&walk->taken);
     g_mutex_unlock(&walk->mutex);
-    return step;
+    return clip;
 }
 
-static void end_video(MaxglClipWalk *walk, const Step *step)
+/* Goes on to the next video. */
+static void end_video(MaxglClipWalk *walk)
 {
+    const gsize video = walk->done;
+    g_mutex_lock(&walk->mutex);
     walk->done++;
-    if (step->bad == NULL)
+    if (walk->done < walk->videos)
+        walk->bytes -= walk->lanes[walk->done].bytes;
+    g_cond_broadcast(&walk->taken);
+    g_mutex_unlock(&walk->mutex);
+    if (walk->lanes[video].bad == NULL)
         return;
-    const char *path = maxgl_dataset_path(walk->dataset, step->video);
-    walk->bad[step->video] = TRUE;
     if (walk->n_bad++ == 0)
-        walk->first_bad = g_strdup_printf("%s: %s", path, step->bad);
-    if (maxgl_dataset_size(walk->dataset) > 1) /* otherwise the error says it */
-        g_warning("%s: %s; left out", path, step->bad);
+        walk->first_bad = video;
+    if (walk->videos > 1) /* otherwise the error says it */
+        g_warning("%s: %s; left out", maxgl_dataset_path(walk->dataset, video), walk->lanes[video].bad);
 }
 
 gboolean maxgl_clip_walk_next(MaxglClipWalk *walk, MaxglClip **clip, GError **error)
 {
-    const gsize videos = maxgl_dataset_size(walk->dataset);
     *clip = NULL;
-    for (;;) {
-        Step *step = pop(walk);
+    while (walk->done < walk->videos) {
+        *clip = take(walk);
         if (!maxgl_interrupt_check(error)) {
-            if (step != NULL)
-                step_free(step);
+            g_clear_pointer(clip, maxgl_walk_clip_free);
             return FALSE;
         }
-        if (step == NULL)
-            break;
-        *clip = g_steal_pointer(&step->clip);
-        if (*clip == NULL)
-            end_video(walk, step);
-        step_free(step);
         if (*clip != NULL)
             return TRUE;
+        end_video(walk);
     }
-    if (walk->n_bad < videos)
+    if (walk->n_bad == 0 || walk->n_bad < walk->videos)
         return TRUE;
-    if (videos == 1)
-        g_set_error_literal(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, walk->first_bad);
+    const char *path = maxgl_dataset_path(walk->dataset, walk->first_bad);
+    const char *reason = walk->lanes[walk->first_bad].bad;
+    if (walk->videos == 1)
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: %s", path, reason);
     else
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "all %" G_GSIZE_FORMAT " videos are bad (%s)",
-                    videos, walk->first_bad);
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "all %" G_GSIZE_FORMAT " videos are bad (%s: %s)",
+                    walk->videos, path, reason);
     return FALSE;
 }
 
@@ -341,7 +365,7 @@ gsize maxgl_clip_walk_done(const MaxglClipWalk *walk)
 
 gboolean maxgl_clip_walk_is_bad(const MaxglClipWalk *walk, gsize index)
 {
-    return walk->bad[index];
+    return index < walk->done && walk->lanes[index].bad != NULL;
 }
 
 gsize maxgl_clip_walk_bad_count(const MaxglClipWalk *walk)

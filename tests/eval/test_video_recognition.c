@@ -279,7 +279,7 @@ static void test_refusals(void **state)
     assert_refused((MaxglRecognitionOptions){.model = model, .data = DATA, .split = "validation"},
                    "validation");
     assert_refused((MaxglRecognitionOptions){.model = model, .data = DATA, .windows = TRUE},
-                   "not over synth:");
+                   "not synth:");
     assert_refused((MaxglRecognitionOptions){.model = nameless, .data = DATA, .label = "motion"},
                    "has 6 classes without names, and motion of " DATA " has 4");
     /* Without names, as many classes are taken in their order. */

@@ -1,5 +1,5 @@
 /* Features of several layers, and of clips that overlap by half, against the network run by hand. */
-#include "eval/windows.h"
+#include "eval/features.h"
 #include "media/decoder.h"
 #include "net/network.h"
 #include "net/weights.h"
@@ -153,6 +153,9 @@ static void unknown_layer(void **state)
     assert_non_null(strstr(error->message, "has no output \"layer5\"; there are: stem, layer1"));
 }
 
+/* Half a clip from one to the next. */
+static const MaxglClipWalkOptions halves = {.step = TINY_FRAMES / 2 * TINY_STRIDE};
+
 /* The mean over the clips beginning at frames 0, 4, 8, … of the whole video in memory. */
 static void mean_by_hand(MaxglEmbedder *embedder, const char *path, double *mean, gsize *clips)
 {
@@ -185,8 +188,8 @@ static void overlapping_clips(void **state)
     for (int batch = 1; batch <= 4; batch += 3) { /* one clip a chunk, and several */
         g_autoptr(MaxglEmbedder) embedder = open_model(layers, batch);
         const int length = maxgl_embedder_info(embedder)->features;
-        const MaxglWindowOptions options = {.workers = batch, .title = "test"};
-        g_autoptr(MaxglFeatures) features = maxgl_windows_extract(embedder, dataset, &options, &error);
+        const MaxglFeatureOptions options = {.walk = &halves, .workers = batch, .title = "test"};
+        g_autoptr(MaxglFeatures) features = maxgl_features_extract(embedder, dataset, &options, &error);
         assert_non_null(features);
         assert_int_equal(features->n, 4);
         assert_int_equal(features->length, length);
@@ -203,6 +206,46 @@ static void overlapping_clips(void **state)
     }
 }
 
+/* What a walk gives, in its order. */
+static gboolean take_vector(const MaxglFeatureVector *vector, gpointer user_data, GError **error)
+{
+    g_string_append_printf(user_data, "%zu.%d from %.1f to %.1f\n", (size_t)vector->video, vector->clip,
+                           vector->first_seconds, vector->last_seconds);
+    return TRUE;
+}
+
+/* In the videos' order and time's, however many are decoded at once; what is left over is a last clip. */
+static void in_order(void **state)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MaxglDataset) dataset = maxgl_dataset_open(folder, &error);
+    g_autoptr(MaxglEmbedder) embedder = open_model(NULL, 3);
+    const MaxglClipWalkOptions walk = {.step = TINY_FRAMES * TINY_STRIDE, .rest = TRUE};
+    for (int workers = 0; workers <= 5; workers++) {
+        const MaxglFeatureOptions options = {.walk = &walk, .workers = workers};
+        g_autoptr(GString) text = g_string_new(NULL);
+        MaxglFeatureCounts counts;
+        assert_true(maxgl_features_each(embedder, dataset, &options, take_vector, text, &counts, &error));
+        assert_int_equal(counts.bad, 0);
+        assert_string_equal(text->str, "0.0 from 0.0 to 0.4\n"
+                                       "1.0 from 0.0 to 0.6\n"
+                                       "2.0 from 0.0 to 0.6\n2.1 from 0.8 to 1.4\n"
+                                       "3.0 from 0.0 to 0.6\n3.1 from 0.8 to 1.4\n3.2 from 1.6 to 2.2\n"
+                                       "3.3 from 2.4 to 2.8\n");
+    }
+}
+
+static void no_files(void **state)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MaxglDataset) dataset = maxgl_dataset_open("synth:videos=3,test=0,test_new=0", &error);
+    g_autoptr(MaxglEmbedder) embedder = open_model(NULL, 3);
+    const MaxglFeatureOptions options = {.walk = &halves};
+    assert_null(maxgl_features_extract(embedder, dataset, &options, &error));
+    assert_true(g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_USAGE));
+    assert_non_null(strstr(error->message, "not synth:"));
+}
+
 static void some_and_bad_videos(void **state)
 {
     g_autoptr(GError) error = NULL;
@@ -211,16 +254,16 @@ static void some_and_bad_videos(void **state)
     g_autoptr(MaxglDataset) dataset = maxgl_dataset_open(folder, &error);
     assert_int_equal(maxgl_dataset_size(dataset), 5);
     g_autoptr(MaxglEmbedder) embedder = open_model(NULL, 2);
-    const gboolean wanted[] = {FALSE, TRUE, FALSE, TRUE, FALSE}; /* the second is the bad one */
-    const MaxglWindowOptions options = {.wanted = wanted, .title = "test"};
-    g_autoptr(MaxglFeatures) features = maxgl_windows_extract(embedder, dataset, &options, &error);
+    const gsize numbers[] = {1, 3}; /* the first is the bad one */
+    g_autoptr(MaxglDataset) some = maxgl_dataset_select(dataset, numbers, 2);
+    const MaxglFeatureOptions options = {.walk = &halves, .title = "test"};
+    g_autoptr(MaxglFeatures) features = maxgl_features_extract(embedder, some, &options, &error);
     assert_non_null(features);
     assert_int_equal(features->n, 1);
     assert_int_equal(features->bad, 1);
-    assert_int_equal(features->videos[0], 3);
-    const gboolean none[] = {FALSE, TRUE, FALSE, FALSE, FALSE};
-    const MaxglWindowOptions all_bad = {.wanted = none, .title = "test"};
-    assert_null(maxgl_windows_extract(embedder, dataset, &all_bad, &error));
+    assert_int_equal(features->videos[0], 1);
+    g_autoptr(MaxglDataset) all_bad = maxgl_dataset_select(dataset, numbers, 1);
+    assert_null(maxgl_features_extract(embedder, all_bad, &options, &error));
     assert_int_equal(error->code, MAXGL_ERROR_FORMAT);
     assert_non_null(strstr(error->message, "zz.mkv"));
 }
@@ -228,8 +271,12 @@ static void some_and_bad_videos(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(several_layers),      cmocka_unit_test(last_layer_is_pool),
-        cmocka_unit_test(unknown_layer),       cmocka_unit_test(overlapping_clips),
+        cmocka_unit_test(several_layers),
+        cmocka_unit_test(last_layer_is_pool),
+        cmocka_unit_test(unknown_layer),
+        cmocka_unit_test(overlapping_clips),
+        cmocka_unit_test(in_order),
+        cmocka_unit_test(no_files),
         cmocka_unit_test(some_and_bad_videos),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
