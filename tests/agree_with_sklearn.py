@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Whether the figures of maxgl-cl eval are those that scikit-learn, SciPy and NumPy compute from the same features. Needs Debian's
-python3-sklearn (./setup.sh test); exits with 77 where it is missing.
+"""Whether the figures of maxgl-cl eval are those that scikit-learn, SciPy and NumPy compute from the same features. Needs
+Debian's python3-sklearn (./setup.sh test); exits with 77 where it is missing.
 
     tests/agree_with_sklearn.py --build build/release [--device S]
 
@@ -89,7 +89,8 @@ class Report:
             name, limit = KINDS[kind]
             bad = not worst <= limit
             good &= not bad
-            print(f"{protocol:22} {name:16} {count:7}  {worst:9.2e}  limit {limit:.0e}  {'TOO FAR  ' + place if bad else 'agrees'}")
+            verdict = f"TOO FAR  {place}" if bad else "agrees"
+            print(f"{protocol:22} {name:16} {count:7}  {worst:9.2e}  limit {limit:.0e}  {verdict}")
         return good
 
 
@@ -164,7 +165,8 @@ def make_ucf101(videos):
         paths.append(videos.link(i, "UCF-101", classes[label], name + ".mkv"))
         lines.append((nth[label], f"{classes[label]}/{name}.avi"))
         nth[label] += 1
-    videos.write("".join(f"{k + 1} {name}\n" for k, name in enumerate(classes)), "ucfTrainTestlist", "classInd.txt", newline="\r\n")
+    numbered = "".join(f"{k + 1} {name}\n" for k, name in enumerate(classes))
+    videos.write(numbered, "ucfTrainTestlist", "classInd.txt", newline="\r\n")
     for s in range(3):
         train = [i for i, (n, _) in enumerate(lines) if n % 3 != s]
         test = [i for i, (n, _) in enumerate(lines) if n % 3 == s][::-1]
@@ -240,7 +242,7 @@ def embed(program, model):
 
 
 def classifier(path):
-    """fc of a model file, and its classes."""
+    """Weight and bias of the fc of a model file."""
     with open(path, "rb") as file:
         data = file.read()
     (length,) = struct.unpack("<Q", data[:8])
@@ -473,7 +475,8 @@ def compare_recognition(program, report, ucf101, features):
     for averaged, more in (("logits", []), ("softmax", ["--windows"])):
         files = []
         for s, (_, test) in enumerate(splits):
-            got = program.eval("recognition", "--model", "actions", "--data", f"{source}{s + 1}", "--name", f"{averaged}-{s}", *more)
+            got = program.eval("recognition", "--model", "actions", "--data", f"{source}{s + 1}", *more,
+                               "--name", f"{averaged}-{s}")
             files.append(got)
             result = want_recognition(scores[averaged][test], labels[test], classes)
             report.compare(f"recognition, {averaged}", got, {
@@ -495,7 +498,8 @@ def main():
         program = Program(args, folder)
         videos = Videos(program)
         ucf101 = make_ucf101(videos)
-        program.train("run", "--data", "made/list.csv", settings=["train.steps=12", "objective.hidden=16", "objective.regions=1,1,1"])
+        small = ["train.steps=12", "objective.hidden=16", "objective.regions=1,1,1"]
+        program.train("run", "--data", "made/list.csv", settings=small)
         program.train("actions", "--task", "recognition", "--init", "run", "--data", ucf101[0] + "1", settings=["train.steps=40"])
         compare_features_alone(program, report, videos, ucf101, embed(program, "run"))
         compare_recognition(program, report, ucf101, embed(program, "actions"))
