@@ -1,6 +1,7 @@
 #include "compute/program.h"
 
 #include "base/checksum.h"
+#include "base/interrupt.h"
 #include "base/progress.h"
 #include "compute/kernel_sources.h"
 #include <gio/gio.h>
@@ -163,9 +164,13 @@ static void set_build_error(MaxglContext *context, cl_program program, const cha
                 maxgl_opencl_error_name(code), options, *log ? log : "no log");
 }
 
+/* Minutes may go by before all programs are built: Ctrl-C ends that. It also makes compilers that are in this
+ * process fail, since LLVM then deletes what it was about to write. */
 static cl_program compile(MaxglContext *context, const char *file, const char *source, const char *options,
                           GError **error)
 {
+    if (!maxgl_interrupt_check(error))
+        return NULL;
     cl_int code = CL_SUCCESS;
     cl_program program = clCreateProgramWithSource(context->context, 1, &source, NULL, &code);
     if (!maxgl_opencl_check(code, error, "%s: cl/%s", context->info->name, file))
@@ -173,7 +178,8 @@ static cl_program compile(MaxglContext *context, const char *file, const char *s
     code = clBuildProgram(program, 1, &context->device, options, NULL, NULL);
     if (code == CL_SUCCESS)
         return program;
-    set_build_error(context, program, file, options, code, error);
+    if (maxgl_interrupt_check(error))
+        set_build_error(context, program, file, options, code, error);
     clReleaseProgram(program);
     return NULL;
 }

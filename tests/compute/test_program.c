@@ -1,4 +1,5 @@
 /* Programs and their cache on disk, with kernels written for the purpose. */
+#include "base/interrupt.h"
 #include "compute/buffer.h"
 #include "compute/opencl.h"
 #include "compute/program.h"
@@ -6,6 +7,7 @@
 #include <glib/gstdio.h>
 #include <maxgl/error.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
@@ -156,6 +158,18 @@ static void test_errors_say_where(void **state)
     assert_non_null(strstr(file->message, "nofile.cl"));
 }
 
+/* The last test: a signal is not forgotten. */
+static void test_ctrl_c_ends_building(void **state)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MaxglContext) context = maxgl_context_open(NULL, NULL);
+    maxgl_interrupt_install();
+    raise(SIGINT);
+    assert_null(maxgl_kernel_new(context, "answer.cl", "answer", "-DEXTRA=3", &error));
+    assert_true(g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_CANCELLED));
+    assert_int_equal(entries(NULL), 0);
+}
+
 int main(void)
 {
     kernels = g_dir_make_tmp("maxgl-kernels-XXXXXX", NULL);
@@ -169,6 +183,7 @@ int main(void)
         TEST(test_damaged_entries_are_built_again),
         TEST(test_a_cache_that_cannot_be_written),
         TEST(test_errors_say_where),
+        TEST(test_ctrl_c_ends_building),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     empty(kernels);
