@@ -5,6 +5,7 @@
 #include "eval/comparison.h"
 #include "learn/run.h"
 
+#include <math.h>
 #include <maxgl/error.h>
 #include <stdio.h>
 #include <string.h>
@@ -141,7 +142,10 @@ static void print_part(const MaxglComparisonPart *part)
         maxgl_table_add(table, row->label);
         maxgl_table_add(table, row->split);
         maxgl_table_addf(table, "%s %s", row->protocol, row->measure);
-        maxgl_table_addf(table, "%.3f", row->chance);
+        if (isnan(row->chance))
+            maxgl_table_add(table, "");
+        else
+            maxgl_table_addf(table, "%.3f", row->chance);
         for (guint g = 0; g < part->groups->len; g++) {
             const MaxglSpread *cell = &row->cells[g];
             if (cell->n > 1)

@@ -42,6 +42,28 @@ static char *group_title(const MaxglComparedRun *run, MaxglComparison comparison
                : g_strdup(run->group);
 }
 
+/* The results of aslan have no split: each view is a row. */
+static char *split_of(JsonObject *row)
+{
+    return json_object_has_member(row, "view") ? g_strdup_printf("view %.0f", maxgl_json_number(row, "view"))
+                                               : g_strdup(maxgl_json_string(row, "split", ""));
+}
+
+/* Windows and clips spread over a video are two ways to test one network. */
+static const char *measure_of(JsonObject *result, gboolean recall)
+{
+    const gboolean windows = strcmp(maxgl_json_string(result, "averaged", ""), "softmax") == 0;
+    return recall ? "R@1" : windows ? "accuracy, windows" : "accuracy";
+}
+
+static double chance_of(JsonObject *row)
+{
+    JsonObject *chances = maxgl_json_object(row, "chance");
+    if (chances)
+        return maxgl_json_number(chances, "1");
+    return json_object_has_member(row, "chance") ? maxgl_json_number(row, "chance") : NAN;
+}
+
 /* Adds what one network reached. The same initial weights are behind runs of several groups: those of one
  * seed count once. */
 static void observe(GPtrArray *all, const MaxglComparedRun *run, JsonObject *result, JsonObject *row,
@@ -55,13 +77,12 @@ static void observe(GPtrArray *all, const MaxglComparedRun *run, JsonObject *res
     o->data = g_strdup(maxgl_json_string(result, "data", "?"));
     o->protocol = g_strdup(maxgl_json_string(result, "protocol", "?"));
     o->label = g_strdup(maxgl_json_string(row, "label", ""));
-    o->split = g_strdup(maxgl_json_string(row, "split", ""));
-    o->measure = g_strdup(recall ? "R@1" : "accuracy");
+    o->split = split_of(row);
+    o->measure = g_strdup(measure_of(result, recall != NULL));
     o->group = group_title(run, comparison);
     o->seed = run->seed;
     o->value = recall ? maxgl_json_number(recall, "1") : maxgl_json_number(network, "accuracy");
-    JsonObject *chances = maxgl_json_object(row, "chance");
-    o->chance = chances ? maxgl_json_number(chances, "1") : maxgl_json_number(row, "chance");
+    o->chance = chance_of(row);
     for (guint i = 0; i < all->len; i++) {
         const Observation *before = g_ptr_array_index(all, i);
         if (same_row(before, o) && before->seed == o->seed && strcmp(before->group, o->group) == 0) {
@@ -225,7 +246,8 @@ static void add_row_json(JsonBuilder *b, const MaxglComparisonPart *part, const 
     maxgl_result_add_string(b, "measure", row->measure);
     maxgl_result_add_string(b, "label", row->label);
     maxgl_result_add_string(b, "split", row->split);
-    maxgl_result_add_number(b, "chance", row->chance);
+    if (!isnan(row->chance))
+        maxgl_result_add_number(b, "chance", row->chance);
     maxgl_result_begin_object(b, "groups");
     for (guint g = 0; g < part->groups->len; g++) {
         const MaxglSpread *cell = &row->cells[g];

@@ -17,8 +17,8 @@ typedef struct {
 typedef struct {
     char *protocol, *label, *split; /**< "linear", "motion", "test"; split "" where there are none */
     char *measure;                  /**< "accuracy", "R@1" */
-    double chance;
-    MaxglSpread *cells; /**< [groups of the part] of the groups' runs, in their order */
+    double chance;                  /**< NAN where the result names none (aslan) */
+    MaxglSpread *cells;             /**< [groups of the part] of the groups' runs, in their order */
 } MaxglComparisonRow;
 
 /** What was measured on one data set. */
@@ -43,7 +43,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglRunComparison, maxgl_run_comparison_free)
 
 /** The numbers as JSON text; caller frees. "version", "time", "runs" (folder, group and seed of each) and
  * "parts": for each data set "data" and "rows", each with "protocol", "measure", "label", "split", "chance"
- * and "groups", an object with "mean", "deviation" and "values" for each group. */
+ * (if there is one) and "groups", an object with "mean", "deviation" and "values" for each group. */
 char *maxgl_run_comparison_json(const MaxglRunComparison *table);
 
 /** The page: bars with deviations, and the groups' curves of training (mean over their runs), in HTML 5 that

@@ -3,6 +3,7 @@
 
 #include "eval/report_parts.h"
 
+#include <math.h>
 #include <maxgl/error.h>
 #include <string.h>
 
@@ -39,8 +40,10 @@ static void append_bar(GString *html, const char *title, guint color, const Maxg
     const double low = MAX(cell->mean - cell->deviation, 0), high = MIN(cell->mean + cell->deviation, 1);
     maxgl_html(html,
                "<div class=\"bar wide\"><span class=\"name\">%s</span><span class=\"track\">"
-               "<i class=\"fill%u\" style=\"width:%.1f%%\"></i><s style=\"left:%.1f%%\"></s>",
-               title, color, 100 * cell->mean, 100 * chance);
+               "<i class=\"fill%u\" style=\"width:%.1f%%\"></i>",
+               title, color, 100 * cell->mean);
+    if (!isnan(chance))
+        maxgl_html(html, "<s style=\"left:%.1f%%\"></s>", 100 * chance);
     if (cell->n > 1)
         maxgl_html(html, "<u style=\"left:%.1f%%;width:%.1f%%\"></u>", 100 * low, 100 * (high - low));
     maxgl_html(html, "</span><span class=\"value\">%.3f", cell->mean);

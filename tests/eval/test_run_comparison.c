@@ -126,6 +126,47 @@ static void groups_and_rows(void **state)
     assert_string_equal(g_ptr_array_index(other->groups, 0), "<c>");
 }
 
+/* What is not another split but another way to test, or another view, is a row of its own. */
+static void rows_of_one_run(void **state)
+{
+    static const char *const files[] = {"eval-aslan-1.json", "eval-aslan.json", "eval-recognition-w.json",
+                                        "eval-recognition.json"};
+    static const char *const texts[] = {
+        "{\"protocol\": \"aslan\", \"data\": \"E\", \"results\": [{\"view\": 1, \"networks\": {\"trained\": "
+        "{\"accuracy\": 0.5}}}]}",
+        "{\"protocol\": \"aslan\", \"data\": \"E\", \"results\": [{\"view\": 2, \"networks\": {\"trained\": "
+        "{\"accuracy\": 0.6}}}]}",
+        "{\"protocol\": \"recognition\", \"data\": \"E\", \"averaged\": \"softmax\", \"results\": "
+        "[{\"label\": \"x\", "
+        "\"split\": \"test\", \"chance\": 0.5, \"networks\": {\"trained\": {\"accuracy\": 0.7}}}]}",
+        "{\"protocol\": \"recognition\", \"data\": \"E\", \"averaged\": \"logits\", \"results\": "
+        "[{\"label\": \"x\", "
+        "\"split\": \"test\", \"chance\": 0.5, \"networks\": {\"trained\": {\"accuracy\": 0.8}}}]}",
+    };
+    static const char *const splits[] = {"view 1", "view 2", "test", "test"};
+    static const char *const measures[] = {"accuracy", "accuracy", "accuracy, windows", "accuracy"};
+    for (guint i = 0; i < 4; i++)
+        write_file("e-1", files[i], texts[i]);
+    g_autofree char *run = g_build_filename(folder, "e-1", NULL);
+    const MaxglComparedRun one = {.folder = run, .group = "e", .seed = 1};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MaxglRunComparison) table = maxgl_run_comparison_new(&one, 1, &error);
+    assert_non_null(table);
+    const MaxglComparisonPart *part = g_ptr_array_index(table->parts, 0);
+    assert_int_equal(part->rows->len, 4);
+    for (guint i = 0; i < 4; i++) {
+        const MaxglComparisonRow *row = g_ptr_array_index(part->rows, i);
+        assert_string_equal(row->split, splits[i]);
+        assert_string_equal(row->measure, measures[i]);
+        assert_cell(&row->cells[0], 1, 0.5 + 0.1 * i, 0);
+        assert_int_equal(isnan(row->chance), i < 2);
+    }
+    g_autofree char *json = maxgl_run_comparison_json(table),
+                    *page = maxgl_run_comparison_page(table, &error);
+    assert_null(strstr(json, "nan"));
+    assert_null(strstr(page, "nan"));
+}
+
 static void numbers_as_json(void **state)
 {
     g_autoptr(MaxglRunComparison) table = compare(2);
@@ -190,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(groups_and_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rows_of_one_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_as_json, set_up, tear_down),
         cmocka_unit_test_setup_teardown(page_of_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
