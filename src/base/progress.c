@@ -122,11 +122,11 @@ static double elapsed_seconds(const MaxglProgress *progress)
 }
 
 /* Negative while not known. The latest half or more of the steps tells how fast it goes: the first ones build
- * kernels and open files. */
+ * kernels and open files, and what is first reported says nothing. */
 static double remaining_seconds(const MaxglProgress *progress)
 {
     gint64 steps = progress->done - progress->before.done;
-    if (progress->total <= 0 || progress->first < 0 || steps <= 0)
+    if (progress->total <= 0 || progress->first < 0 || steps <= 0 || progress->before.done == progress->first)
         return -1;
     double elapsed = (double)(g_get_monotonic_time() - progress->before.time) / G_USEC_PER_SEC;
     return elapsed / (double)steps * (double)MAX(progress->total - progress->done, 0);

@@ -176,11 +176,16 @@ static void test_slow_start_is_forgotten(void **state)
     capture_start(80);
     MaxglProgress *progress = maxgl_progress_new("train", 1000);
     g_usleep(G_USEC_PER_SEC);
-    for (int i = 1; i <= 50; i++)
+    maxgl_progress_set(progress, 1, "%s", "");
+    maxgl_progress_line("first");
+    for (int i = 2; i <= 50; i++)
         maxgl_progress_set(progress, i, "%s", "");
     maxgl_progress_line("now");
     g_autofree char *text = capture_stop();
     maxgl_progress_free(progress);
+    const char *first = strstr(text, "1/1000  ");
+    assert_non_null(first);
+    assert_true(g_str_has_prefix(first, "1/1000  1 s\033[K") || g_str_has_prefix(first, "1/1000  2 s\033[K"));
     const char *drawn = strstr(text, "50/1000  ");
     assert_non_null(drawn);
     double seconds = g_ascii_strtod(drawn + strlen("50/1000  "), NULL);
