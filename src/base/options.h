@@ -75,6 +75,11 @@ gboolean maxgl_options_load_text(const MaxglOptionTable *table, void *values, co
 gboolean maxgl_options_set(const MaxglOptionTable *table, void *values, const char *assignment,
                            GError **error);
 
+/** Applies "key=value" texts (NULL-terminated) that stand elsewhere than behind --set, in the name of a data
+ * source say: messages call them by themselves. */
+gboolean maxgl_options_assign(const MaxglOptionTable *table, void *values, const char *const *assignments,
+                              GError **error);
+
 /** The option called @key, NULL if there is none. */
 const MaxglOption *maxgl_options_find(const MaxglOptionTable *table, const char *key);
 

@@ -11,6 +11,7 @@ typedef struct {
     const MaxglOptionTable *table;
     void *values;
     const char *name;  /* of the recipe, in messages */
+    const char *set;   /* what stands before an assignment in messages */
     GString *problems; /* one a line */
 } Loading;
 
@@ -129,7 +130,7 @@ static void read_group(Loading *loading, const config_setting_t *group, const ch
 static void assign_text(Loading *loading, const char *assignment)
 {
     const char *equals = strchr(assignment, '=');
-    g_autofree char *where = g_strdup_printf("--set %s", assignment);
+    g_autofree char *where = g_strconcat(loading->set, assignment, NULL);
     if (!equals) {
         report(loading, where, g_strdup("key=value is needed"));
         return;
@@ -231,11 +232,11 @@ static gboolean apply(Loading *loading, void *values, GError **error)
 }
 
 static gboolean load(const MaxglOptionTable *table, void *values, const char *name, const char *text,
-                     const char *const *sets, GError **error)
+                     const char *set, const char *const *sets, GError **error)
 {
     g_autofree void *work = g_malloc(table->size);
     g_autoptr(GString) problems = g_string_new(NULL);
-    Loading loading = {table, work, name, problems};
+    Loading loading = {table, work, name, set, problems};
     maxgl_options_copy(table, values, work);
     if (text)
         read_recipe(&loading, text);
@@ -250,23 +251,29 @@ gboolean maxgl_options_load(const MaxglOptionTable *table, void *values, const c
                             const char *const *sets, GError **error)
 {
     if (!path)
-        return load(table, values, NULL, NULL, sets, error);
+        return load(table, values, NULL, NULL, "--set ", sets, error);
     g_autoptr(GMappedFile) file = maxgl_file_map(path, error);
     if (!file)
         return FALSE;
     g_autofree char *text = g_strndup(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
-    return load(table, values, path, text ? text : "", sets, error);
+    return load(table, values, path, text ? text : "", "--set ", sets, error);
 }
 
 gboolean maxgl_options_load_text(const MaxglOptionTable *table, void *values, const char *text,
                                  const char *name, GError **error)
 {
-    return load(table, values, name, text, NULL, error);
+    return load(table, values, name, text, "", NULL, error);
 }
 
 gboolean maxgl_options_set(const MaxglOptionTable *table, void *values, const char *assignment,
                            GError **error)
 {
     const char *const sets[] = {assignment, NULL};
-    return load(table, values, NULL, NULL, sets, error);
+    return load(table, values, NULL, NULL, "--set ", sets, error);
+}
+
+gboolean maxgl_options_assign(const MaxglOptionTable *table, void *values, const char *const *assignments,
+                              GError **error)
+{
+    return load(table, values, NULL, NULL, "", assignments, error);
 }

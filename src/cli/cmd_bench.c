@@ -358,7 +358,7 @@ static gboolean bench_recipe(const Options *o, MaxglContext *context, GError **e
     if (!rows)
         return FALSE;
     const int clips = maxgl_task_of(recipe)->clips_per_video(recipe);
-    printf("%s: %s @ %g, %d videos a step, %d clip%s of each\n", o->config, recipe->network.name,
+    printf("%s: %s@%g, %d videos a step, %d clip%s of each\n", o->config, recipe->network.name,
            recipe->network.width, recipe->train.batch, clips, clips == 1 ? "" : "s");
     g_autoptr(MaxglTable) table = maxgl_table_new(titles);
     for (guint i = 0; i < rows->len; i++) {

@@ -56,6 +56,10 @@ static gboolean report_one(const char *run, const char *out, GError **error)
     MaxglReportOptions options = {.run = run, .device = maxgl_command_device()};
     g_autofree char *page = out ? g_strdup(out) : g_build_filename(run, "report.html", NULL);
     g_autoptr(MaxglRecipe) recipe = maxgl_recipe_new();
+    if (!g_file_test(run, G_FILE_TEST_IS_DIR)) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND, "%s: no such folder", run);
+        return FALSE;
+    }
     if (maxgl_is_run_folder(run) &&
         (!maxgl_run_read_recipe(run, recipe, NULL, error) || !set_recipe(&options, recipe, error)))
         return FALSE;

@@ -221,8 +221,11 @@ MaxglMomentIndex *maxgl_moment_index_open(const char *path, GError **error)
     index->model = g_new0(MaxglMomentModel, 1);
     g_autoptr(GError) reason = NULL;
     g_autoptr(MaxglSafetensors) file = maxgl_safetensors_open(path, &reason);
-    if (!file && g_error_matches(reason, MAXGL_ERROR, MAXGL_ERROR_FORMAT))
-        g_prefix_error(&reason, "no index (make one with maxgl-cl index): ");
+    if (!file && g_error_matches(reason, MAXGL_ERROR, MAXGL_ERROR_FORMAT)) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s (no index: make one with maxgl-cl index)",
+                    reason->message);
+        return NULL;
+    }
     if (!file) {
         g_propagate_error(error, g_steal_pointer(&reason));
         return NULL;

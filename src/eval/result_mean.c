@@ -24,7 +24,7 @@ static const struct {
 };
 
 /* What must be the same in all files, if it is there. */
-static const char *const settings[] = {"protocol", "network", "clips", "averaged", "features", "train_split"};
+static const char *const settings[] = {"protocol", "network", "averaged", "clips", "features", "train_split"};
 
 static void row_free(gpointer pointer)
 {

@@ -93,7 +93,7 @@ static gboolean open_device(Session *s, const MaxglTrainOptions *options, GError
 
 static gboolean make_trainer(Session *s, GError **error)
 {
-    g_message("%s @ %g on %s (%s)", s->recipe->network.name, s->recipe->network.width, s->context->info->name,
+    g_message("%s@%g on %s (%s)", s->recipe->network.name, s->recipe->network.width, s->context->info->name,
               s->context->reason);
     if (s->recipe->train.micro_batch > 0)
         g_message("%d of the %d clips of a step at once (train.micro_batch)", s->recipe->train.micro_batch,

@@ -258,8 +258,10 @@ static gboolean add_list(MaxglDataset *dataset, const char *list, GError **error
 static gboolean add_synthetic(MaxglDataset *dataset, const char *text, GError **error)
 {
     maxgl_synthetic_options_init(&dataset->synthetic);
-    if (!maxgl_synthetic_options_parse(&dataset->synthetic, text, error))
+    if (!maxgl_synthetic_options_parse(&dataset->synthetic, text, error)) {
+        g_prefix_error(error, "synth:%s: ", text);
         return FALSE;
+    }
     dataset->synthetic_index = g_array_new(FALSE, FALSE, sizeof(gsize));
     const char *const *columns = maxgl_synthetic_columns(&dataset->synthetic);
     for (gsize i = 0; i < maxgl_synthetic_count(&dataset->synthetic); i++) {

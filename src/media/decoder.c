@@ -283,9 +283,8 @@ static gboolean set_end(MaxglDecoder *decoder, gint64 last, GError **error)
     double announced = (double)decoder->duration * 1e-9;
     if (decoder->duration <= 0 || info->seconds >= MIN_COVERED * announced)
         return TRUE;
-    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
-                "%s: truncated (its pictures end at %.1f s of %.1f s)", decoder->path, info->seconds,
-                announced);
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: truncated: its pictures end at %.2f s of %.2f s",
+                decoder->path, info->seconds, announced);
     return FALSE;
 }
 

@@ -411,8 +411,7 @@ static gboolean parse_options(Options *options, const char *source, const char *
     g_autoptr(GRegex) comma = g_regex_new(",(?=[a-z]+=)", 0, 0, NULL);
     g_auto(GStrv) assignments = g_regex_split(comma, text, 0);
     maxgl_options_init(&option_table, options);
-    if (text[0] &&
-        !maxgl_options_load(&option_table, options, NULL, (const char *const *)assignments, error)) {
+    if (text[0] && !maxgl_options_assign(&option_table, options, (const char *const *)assignments, error)) {
         g_prefix_error(error, "%s: ", source);
         return FALSE;
     }

@@ -73,7 +73,7 @@ gboolean maxgl_synthetic_options_parse(MaxglSyntheticOptions *options, const cha
     g_auto(GStrv) assignments = g_strsplit(text, ",", -1);
     if (text[0] == '\0')
         return TRUE;
-    return maxgl_options_load(&option_table, options, NULL, (const char *const *)assignments, error);
+    return maxgl_options_assign(&option_table, options, (const char *const *)assignments, error);
 }
 
 char *maxgl_synthetic_text(const MaxglSyntheticOptions *options)

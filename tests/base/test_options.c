@@ -89,6 +89,19 @@ static void expect_refusal(Fixture *fixture, const char *text, const char *messa
     maxgl_options_clear(&table, &before);
 }
 
+static void test_assign(void **state)
+{
+    Fixture *fixture = *state;
+    const char *const good[] = {"train.batch_size=7", "seed=3", NULL}, *const bad[] = {"seed=-1", "x=2",
+                                                                                       NULL};
+    assert_true(maxgl_options_assign(&table, &fixture->recipe, good, NULL));
+    assert_int_equal(fixture->recipe.batch_size, 7);
+    assert_false(maxgl_options_assign(&table, &fixture->recipe, bad, &fixture->error));
+    assert_string_equal(fixture->error->message,
+                        "seed=-1: -1 is out of range; allowed: at least 0\nx=2: unknown key");
+    g_clear_error(&fixture->error);
+}
+
 static void expect_set_refusal(Fixture *fixture, const char *assignment, const char *message)
 {
     assert_false(maxgl_options_set(&table, &fixture->recipe, assignment, &fixture->error));
@@ -329,6 +342,7 @@ int main(void)
         TEST(test_load),
         TEST(test_set_forms),
         TEST(test_set_refusals),
+        TEST(test_assign),
         TEST(test_file_refusals),
         TEST(test_all_problems_at_once),
         TEST(test_missing_and_unreadable),

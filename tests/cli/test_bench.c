@@ -209,7 +209,7 @@ static void recipe(void **state)
         cli_expect(0, "bench", "--pass", "recipe", "--config", "tiny.cfg", "--data",
                    "synth:videos=9,test=0,test_new=0,width=16,height=16,frames=8", "--set",
                    "train.optimizer=adam", "--seconds", "0.2", "--json", "recipe.json", NULL);
-    cli_assert_contains(run->out, "tiny.cfg: r3d-vcop @ 0.0625, 4 videos a step, 2 clips of each");
+    cli_assert_contains(run->out, "tiny.cfg: r3d-vcop@0.0625, 4 videos a step, 2 clips of each");
     cli_assert_contains(run->out, "of the step alone");
     assert_flow("recipe.json", names, 8);
     assert_false(cli_exists("runs"));

@@ -365,6 +365,11 @@ static void other_files(void **state)
     assert_null(maxgl_moment_index_open(model, &error));
     assert_non_null(strstr(error->message, "is no index"));
     g_clear_error(&error);
+    assert_true(g_file_set_contents(path, "hello, no index", -1, NULL));
+    assert_null(maxgl_moment_index_open(path, &error));
+    assert_true(g_str_has_prefix(error->message, path));
+    assert_true(g_str_has_suffix(error->message, "(no index: make one with maxgl-cl index)"));
+    g_clear_error(&error);
     write_index(path, &(Damage){"maxgl-cl index 1", "[\"a\"]", "/", 2, 0, {0, 1, 1, 2}, 1, NULL});
     assert_true(g_file_get_contents(path, &bytes, &length, NULL));
     assert_true(g_file_set_contents(path, bytes, (gssize)length - 4, NULL));

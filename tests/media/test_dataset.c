@@ -245,7 +245,7 @@ static void synthetic(void **state)
     assert_int_equal(maxgl_dataset_synthetic_index(test, 0), 48);
     assert_non_null(maxgl_dataset_synthetic(test));
     open_fails(NULL, "synth:videos=0", MAXGL_ERROR_USAGE, "videos");
-    open_fails(NULL, "synth:vidoes=10", MAXGL_ERROR_USAGE, "videos");
+    open_fails(NULL, "synth:vidoes=10", MAXGL_ERROR_USAGE, "synth:vidoes=10: vidoes=10: unknown key");
     open_fails(NULL, "synth:videos", MAXGL_ERROR_USAGE, "videos");
 }
 
