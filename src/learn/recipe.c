@@ -115,10 +115,10 @@ static const MaxglOption options[] = {
          "probability that a still picture of another video is laid over all frames of a clip, so that the "
          "background says less about the video",
      .source = "Wang et al., \"Background Erasing\", CVPR 2021, where it is of the same video"},
-    {"augment.mix_min", MAXGL_OPTION_FLOAT, AT(augment.mix_min), "0.3", 0, 1,
-     .doc = "smallest weight of that picture; the clip has the rest", .source = OURS},
-    {"augment.mix_max", MAXGL_OPTION_FLOAT, AT(augment.mix_max), "0.7", 0, 1, .doc = "largest weight",
-     .source = OURS},
+    {"augment.mix_min", MAXGL_OPTION_FLOAT, AT(augment.mix_min), "0.1", 0, 1,
+     .doc = "smallest weight of that picture; the clip has the rest", .source = OURS ", docs/proof.md"},
+    {"augment.mix_max", MAXGL_OPTION_FLOAT, AT(augment.mix_max), "0.5", 0, 1, .doc = "largest weight",
+     .source = OURS ", docs/proof.md"},
 
     {"objective.estimator", MAXGL_OPTION_ENUM, AT(objective.estimator), "jsd",
      .choices = maxgl_mi_estimator_names, .doc = "bound on mutual information that is maximised",

@@ -59,8 +59,8 @@ void maxgl_augmentation_init(MaxglAugmentation *augmentation)
         .grey = 0.2,
         .blur_min = 0.1,
         .blur_max = 2.0,
-        .mix_min = 0.3,
-        .mix_max = 0.7,
+        .mix_min = 0.1,
+        .mix_max = 0.5,
     };
 }
 
