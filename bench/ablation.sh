@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # bench/ablation.sh [-o DIR] [-j JOBS] [--data-seed N] [--seeds "1 2 3"] [--steps N] [--videos N] [--test N]
 #
-# What each part of the objective contributes, on procedural videos: trains config/proof.cfg with Global-MI alone, Local-MI alone and
+# What each part of the objective contributes, on procedural videos: trains config/demo.cfg with Global-MI alone, Local-MI alone and
 # both (Max-GL), and a network with labels; tests them for motion, appearance and background; puts the runs beside each other.
 # Three regimes: "shared", four backgrounds shared by all videos; "own", a background of its own for every video; "unmixed", the
 # same without the recipe's background mixing.
@@ -59,7 +59,7 @@ data_of() { # data_of REGIME
   [ "$1" = shared ] && echo "synth:$counts" || echo "synth:backgrounds=0,$counts"
 }
 
-settings_of() { # settings_of REGIME OBJECTIVE: options of config/proof.cfg, one a line
+settings_of() { # settings_of REGIME OBJECTIVE: options of config/demo.cfg, one a line
   [ -z "$steps" ] || echo "train.steps=$steps"
   [ "$1" != unmixed ] || echo augment.mix=0
   case $2 in
@@ -84,7 +84,7 @@ one() { # one REGIME OBJECTIVE SEED
   if [ ! -e "$run/model.safetensors" ]; then
     while read -r line; do sets+=(--set "$line"); done < <(settings_of "$1" "$2")
     [ ! -e "$run/recipe.cfg" ] || resume=(--resume)
-    "$maxgl" train --config "$root/config/proof.cfg" --data "$data" --set train.seed="$3" "${sets[@]}" --out "$run" "${resume[@]}"
+    "$maxgl" train --config "$root/config/demo.cfg" --data "$data" --set train.seed="$3" "${sets[@]}" --out "$run" "${resume[@]}"
   fi
   [ -e "$run/eval-retrieval.json" ] || evaluate "$run" "$data" "$2"
 }
