@@ -278,8 +278,7 @@ static void test_refusals(void **state)
                    "has no column \"sport\"");
     assert_refused((MaxglRecognitionOptions){.model = model, .data = DATA, .split = "validation"},
                    "validation");
-    assert_refused((MaxglRecognitionOptions){.model = model, .data = DATA, .windows = TRUE},
-                   "not synth:");
+    assert_refused((MaxglRecognitionOptions){.model = model, .data = DATA, .windows = TRUE}, "not synth:");
     assert_refused((MaxglRecognitionOptions){.model = nameless, .data = DATA, .label = "motion"},
                    "has 6 classes without names, and motion of " DATA " has 4");
     /* Without names, as many classes are taken in their order. */
