@@ -141,18 +141,6 @@ char *maxgl_weights_list(const GPtrArray *names)
     return g_string_free(list, FALSE);
 }
 
-/* The first of them: of a network of another width hardly a tensor fits. */
-static char *first_of(const GPtrArray *names)
-{
-    const guint most = 4;
-    GString *list = g_string_new(NULL);
-    for (guint i = 0; i < MIN(names->len, most); i++)
-        g_string_append_printf(list, "%s%s", i ? ", " : "", (const char *)names->pdata[i]);
-    if (names->len > most)
-        g_string_append_printf(list, " and %u more", names->len - most);
-    return g_string_free(list, FALSE);
-}
-
 gboolean maxgl_weights_match_report(const MaxglWeightsMatch *match, const MaxglSafetensors *file,
                                     const MaxglModelInfo *info, const MaxglResnet *resnet, GError **error)
 {
@@ -167,7 +155,7 @@ gboolean maxgl_weights_match_report(const MaxglWeightsMatch *match, const MaxglS
     g_autofree char *network = maxgl_resnet_spec_name(&resnet->spec);
     g_autoptr(GString) message = g_string_new(NULL);
     for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-        g_autofree char *list = first_of(parts[i].names);
+        g_autofree char *list = maxgl_weights_list(parts[i].names);
         if (*list)
             g_string_append_printf(message, "; %s: %s", parts[i].what, list);
     }
