@@ -10,7 +10,7 @@
 /* Colours of the style sheet: grey ones for what runs are compared with. */
 static guint color_of(const MaxglRunComparison *table, const GPtrArray *groups, guint index)
 {
-    static const guint colors[] = {0, 1, 2, 4};
+    static const guint colors[] = {0, 1, 2, 4, 6, 7, 8, 9};
     guint before = 0;
     const char *title = g_ptr_array_index(groups, index);
     if (strcmp(title, maxgl_comparison_title(MAXGL_COMPARISON_RANDOM)) == 0)

@@ -11,7 +11,7 @@ typedef struct {
     const char *name;    /**< where there are several */
     const double *x, *y; /**< [n] */
     gsize n;
-    guint color; /**< fill0 … fill5 of the style sheet */
+    guint color; /**< fill0 … fill9 of the style sheet */
 } MaxglCurve;
 
 /** Curves of one quantity. */
