@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh Debian 12 to a trained network inside a media pipeline:
 # installs packages, builds, makes video files, trains on them, tests what was learnt, embeds a file with gst-launch-1.0,
-# writes a report. Three to four minutes on two cores after the packages; everything it makes is in demo-run/.
+# writes a report. About three minutes on two cores after the packages; everything it makes is in demo-run/.
 #
 #   ./demo.sh          again: keeps what is there and still fits; after Ctrl-C: goes on where it stopped
 #   rm -rf demo-run    to begin anew
