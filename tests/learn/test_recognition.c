@@ -2,6 +2,7 @@
 #include "learn/feed.h"
 #include "learn/start.h"
 #include "learn/trainer.h"
+#include "training.h"
 
 #include "../media/folder.h"
 
@@ -31,68 +32,6 @@ static const char *const tiny[] = {
     "train.optimizer=adam",
     "train.lr=0.01",
     NULL};
-
-typedef struct {
-    MaxglRecipe *recipe;
-    MaxglContext *context;
-    MaxglDataset *dataset;
-    MaxglClasses *classes;
-    MaxglLoader *loader;
-    MaxglTrainer *trainer;
-    char *folder;
-} Fixture;
-
-static int group_set_up(void **state)
-{
-    *state = maxgl_context_open(NULL, NULL);
-    return *state ? 0 : -1;
-}
-
-static int group_tear_down(void **state)
-{
-    maxgl_context_close(*state);
-    return 0;
-}
-
-/* @extra: further options with spaces between them. */
-static MaxglRecipe *recipe_of(const char *extra)
-{
-    g_auto(GStrv) sets = g_strsplit(extra, " ", -1);
-    g_autoptr(GError) error = NULL;
-    MaxglRecipe *recipe = maxgl_recipe_new();
-    assert_true(maxgl_options_load(&maxgl_recipe_table, recipe, NULL, tiny, NULL));
-    maxgl_options_load(&maxgl_recipe_table, recipe, NULL, (const char *const *)sets, &error);
-    assert_null(error);
-    maxgl_recipe_validate(recipe, &error);
-    assert_null(error);
-    return recipe;
-}
-
-static void fixture_open(Fixture *f, MaxglContext *context, const char *extra)
-{
-    g_autoptr(GError) error = NULL;
-    MaxglLoaderOptions options;
-    f->recipe = recipe_of(extra);
-    const MaxglTask *task = maxgl_task_of(f->recipe);
-    f->context = context;
-    f->dataset = maxgl_feed_open(f->recipe, NULL);
-    assert_true(maxgl_feed_classes(f->recipe, task, f->dataset, &f->classes, NULL));
-    maxgl_feed_loader_options(f->recipe, task, &options);
-    f->loader = maxgl_loader_new(f->dataset, &options, NULL);
-    f->trainer = maxgl_trainer_new(context, f->recipe, task, f->classes, &error);
-    assert_null(error);
-    f->folder = test_folder_new();
-}
-
-static void fixture_close(Fixture *f)
-{
-    maxgl_trainer_free(f->trainer);
-    maxgl_loader_free(f->loader);
-    maxgl_classes_free(f->classes);
-    maxgl_dataset_free(f->dataset);
-    maxgl_recipe_free(f->recipe);
-    test_folder_remove(f->folder);
-}
 
 static MaxglParameters *parameters_of(const Fixture *f)
 {
@@ -134,7 +73,7 @@ static void assert_learns(MaxglContext *context, const char *extra, double least
     enum { STEPS = 150, MEAN = 25 };
     Fixture f = {0};
     double values[MAXGL_TASK_MAX_VALUES], first = 0, last = 0, accuracy = 0;
-    fixture_open(&f, context, extra);
+    fixture_open(&f, context, tiny, extra);
     assert_int_equal(f.classes->n, 6);
     for (guint32 step = 1; step <= STEPS; step++) {
         run(&f, step, step);
@@ -158,7 +97,7 @@ static void test_first_loss_is_that_of_chance(void **state)
 {
     Fixture f = {0};
     double values[MAXGL_TASK_MAX_VALUES];
-    fixture_open(&f, *state, "");
+    fixture_open(&f, *state, tiny, "");
     run(&f, 1, 1);
     assert_true(maxgl_trainer_read(f.trainer, values, NULL));
     assert_true(fabs(values[0] - log(6)) < 1);
@@ -172,7 +111,7 @@ static void test_first_loss_is_that_of_chance(void **state)
 static void assert_frozen(MaxglContext *context, const char *extra, const char *stage)
 {
     Fixture f = {0};
-    fixture_open(&f, context, extra);
+    fixture_open(&f, context, tiny, extra);
     const MaxglParameters *parameters = parameters_of(&f);
     const MaxglResnet *resnet = maxgl_trainer_resnet(f.trainer);
     const guint n = maxgl_parameters_count(parameters);
@@ -216,7 +155,7 @@ static void test_frozen_layers_take_less_memory(void **state)
         g_autofree char *extra = g_strdup_printf("%s clip.size=48", extras[i]);
         Fixture f = {0};
         const guint64 before = ((MaxglContext *)*state)->allocated;
-        fixture_open(&f, *state, g_strchug(extra));
+        fixture_open(&f, *state, tiny, g_strchug(extra));
         const guint64 taken = ((MaxglContext *)*state)->allocated - before;
         const double need =
             (double)maxgl_trainer_predict_bytes(*state, f.recipe, maxgl_task_of(f.recipe), f.classes, NULL);
@@ -234,7 +173,7 @@ static void test_recompute_is_the_same(void **state)
     gint64 count = 0;
     for (int i = 0; i < 2; i++) {
         Fixture f = {0};
-        fixture_open(&f, *state,
+        fixture_open(&f, *state, tiny,
                      i == 0 ? "finetune.layers=layer2" : "finetune.layers=layer2 train.recompute=blocks");
         run(&f, 1, 4);
         values[i] = values_of(&f, "layer2.0.conv1.weight", &count);
@@ -252,7 +191,7 @@ static void test_recompute_is_the_same(void **state)
 static void assert_step_is_softmax_regression(MaxglContext *context, const char *extra)
 {
     Fixture f = {0};
-    fixture_open(&f, context, extra);
+    fixture_open(&f, context, tiny, extra);
     g_autofree char *path = test_folder_path(f.folder, "model.safetensors");
     const MaxglTrainingState *training = maxgl_trainer_state(f.trainer);
     g_autoptr(MaxglModelInfo) info = maxgl_recipe_model_info(f.recipe, training->resnet);
@@ -329,8 +268,8 @@ static void test_checkpoints_hold_everything(void **state)
     Fixture first = {0}, second = {0};
     gsize size = 0, other_size = 0;
     const char *options = "finetune.dropout=0.5 finetune.layers=layer2";
-    fixture_open(&first, *state, options);
-    fixture_open(&second, *state, options);
+    fixture_open(&first, *state, tiny, options);
+    fixture_open(&second, *state, tiny, options);
     run(&first, 1, 3);
     g_free(saved(&first, "three.safetensors", 3, &size));
     g_autofree char *path = test_folder_path(first.folder, "three.safetensors");
@@ -354,11 +293,11 @@ static void assert_start(MaxglContext *context, const char *extra, gboolean take
     gsize size;
     gint64 count;
     g_autoptr(GError) error = NULL;
-    fixture_open(&model, context, "train.seed=5");
+    fixture_open(&model, context, tiny, "train.seed=5");
     run(&model, 1, 3);
     g_free(saved(&model, "model.safetensors", 3, &size));
     g_autofree char *path = test_folder_path(model.folder, "model.safetensors");
-    fixture_open(&other, context, extra);
+    fixture_open(&other, context, tiny, extra);
     g_autofree float *drawn = values_of(&other, "fc.bias", &count);
     assert_true(maxgl_start_from(path, other.classes, maxgl_trainer_resnet(other.trainer),
                                  parameters_of(&other), &error));
@@ -379,10 +318,10 @@ static void test_start(void **state)
     Fixture model = {0}, wide = {0};
     gsize size;
     g_autoptr(GError) error = NULL;
-    fixture_open(&model, *state, "");
+    fixture_open(&model, *state, tiny, "");
     g_free(saved(&model, "model.safetensors", 0, &size));
     g_autofree char *path = test_folder_path(model.folder, "model.safetensors");
-    fixture_open(&wide, *state, "network.width=0.25");
+    fixture_open(&wide, *state, tiny, "network.width=0.25");
     assert_false(maxgl_start_from(path, wide.classes, maxgl_trainer_resnet(wide.trainer),
                                   parameters_of(&wide), &error));
     assert_true(g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT));
@@ -431,7 +370,7 @@ static void test_class_names_in_files(void **state)
 {
     static char *const names[] = {"a\\b", "line\nbreak", "tab\there", "Ünïcode ☃", NULL};
     Fixture f = {0};
-    fixture_open(&f, *state, "");
+    fixture_open(&f, *state, tiny, "");
     g_autofree char *path = test_folder_path(f.folder, "model.safetensors");
     g_autoptr(MaxglResnet) resnet = maxgl_recipe_resnet(f.recipe, 4, NULL);
     g_autoptr(MaxglParameters) parameters = maxgl_parameters_new(*state);

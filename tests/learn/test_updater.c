@@ -2,6 +2,7 @@
 #include "learn/feed.h"
 #include "learn/train.h"
 #include "learn/trainer.h"
+#include "training.h"
 
 #include "../media/folder.h"
 
@@ -29,66 +30,6 @@ static const char *const tiny[] = {"network.name=r3d-vcop",
 
 #define LARS "train.optimizer=lars train.trust=0.02 train.weight_decay=0.01"
 #define RECOGNITION " train.task=recognition"
-
-typedef struct {
-    MaxglRecipe *recipe;
-    MaxglContext *context;
-    MaxglDataset *dataset;
-    MaxglClasses *classes;
-    MaxglLoader *loader;
-    MaxglTrainer *trainer;
-    char *folder;
-} Fixture;
-
-static int group_set_up(void **state)
-{
-    *state = maxgl_context_open(NULL, NULL);
-    return *state ? 0 : -1;
-}
-
-static int group_tear_down(void **state)
-{
-    maxgl_context_close(*state);
-    return 0;
-}
-
-/* @extra: further options with spaces between them. */
-static MaxglRecipe *recipe_of(const char *extra)
-{
-    g_auto(GStrv) sets = g_strsplit(extra, " ", -1);
-    g_autoptr(GError) error = NULL;
-    MaxglRecipe *recipe = maxgl_recipe_new();
-    assert_true(maxgl_options_load(&maxgl_recipe_table, recipe, NULL, tiny, NULL));
-    maxgl_options_load(&maxgl_recipe_table, recipe, NULL, (const char *const *)sets, &error);
-    assert_null(error);
-    maxgl_recipe_validate(recipe, &error);
-    assert_null(error);
-    return recipe;
-}
-
-static void fixture_open(Fixture *f, MaxglContext *context, const char *extra)
-{
-    g_autoptr(GError) error = NULL;
-    MaxglLoaderOptions options;
-    *f = (Fixture){.recipe = recipe_of(extra), .context = context, .folder = test_folder_new()};
-    const MaxglTask *task = maxgl_task_of(f->recipe);
-    f->dataset = maxgl_feed_open(f->recipe, NULL);
-    assert_true(maxgl_feed_classes(f->recipe, task, f->dataset, &f->classes, NULL));
-    maxgl_feed_loader_options(f->recipe, task, &options);
-    f->loader = maxgl_loader_new(f->dataset, &options, NULL);
-    f->trainer = maxgl_trainer_new(context, f->recipe, task, f->classes, &error);
-    assert_null(error);
-}
-
-static void fixture_close(Fixture *f)
-{
-    maxgl_trainer_free(f->trainer);
-    maxgl_loader_free(f->loader);
-    maxgl_classes_free(f->classes);
-    maxgl_dataset_free(f->dataset);
-    maxgl_recipe_free(f->recipe);
-    test_folder_remove(f->folder);
-}
 
 static void run(Fixture *f, guint32 first, guint32 last)
 {
@@ -150,7 +91,7 @@ static void assert_step(const MaxglRecipe *recipe, const MaxglParameter *p, cons
 static void assert_lars(MaxglContext *context, const char *options)
 {
     Fixture f;
-    fixture_open(&f, context, options);
+    fixture_open(&f, context, tiny, options);
     const MaxglTrainingState *state = maxgl_trainer_state(f.trainer);
     MaxglParameters *parameters = state->parameters;
     const guint n = maxgl_parameters_count(parameters);
@@ -199,7 +140,7 @@ static void test_lars_learns(void **state)
     Fixture f;
     g_autoptr(MaxglBatch) batch = NULL;
     double first[MAXGL_TASK_MAX_VALUES], last[MAXGL_TASK_MAX_VALUES];
-    fixture_open(&f, *state, LARS);
+    fixture_open(&f, *state, tiny, LARS);
     assert_true(maxgl_loader_next(f.loader, &batch, NULL));
     for (guint32 step = 1; step <= 60; step++) {
         assert_true(maxgl_trainer_step(f.trainer, batch, step, f.recipe->train.lr, NULL));
@@ -219,7 +160,7 @@ static gint64 surplus(MaxglContext *context, const char *options)
 {
     Fixture f;
     const guint64 before = context->allocated;
-    fixture_open(&f, context, options);
+    fixture_open(&f, context, tiny, options);
     const guint64 taken = context->allocated - before;
     const guint64 predicted =
         maxgl_trainer_predict_bytes(context, f.recipe, maxgl_task_of(f.recipe), f.classes, NULL);
@@ -255,8 +196,8 @@ static void assert_resumes(MaxglContext *context, const char *options)
     Fixture first, second;
     gsize size = 0, other_size = 0;
     MaxglTrainingPosition position;
-    fixture_open(&first, context, options);
-    fixture_open(&second, context, options);
+    fixture_open(&first, context, tiny, options);
+    fixture_open(&second, context, tiny, options);
     run(&first, 1, 3);
     g_free(saved(&first, "three.safetensors", 3, &size));
     const guint64 predicted = maxgl_checkpoint_bytes(maxgl_trainer_state(first.trainer));
@@ -291,7 +232,7 @@ static void test_checkpoints_hold_the_plateau(void **state)
 {
     static const MaxglPlateau states[] = {{TRUE, INFINITY, 0, 0, 0}, {TRUE, 1.0 / 3, -7e-300 / 11, 12, 3}};
     Fixture f;
-    fixture_open(&f, *state, "train.schedule=plateau");
+    fixture_open(&f, *state, tiny, "train.schedule=plateau");
     const MaxglTrainingState *training = maxgl_trainer_state(f.trainer);
     g_autofree char *path = test_folder_path(f.folder, "c.safetensors");
     g_autoptr(MaxglModelInfo) info = maxgl_recipe_model_info(f.recipe, training->resnet);
@@ -328,7 +269,7 @@ static void test_checkpoints_hold_the_plateau(void **state)
 
 static void train(const char *options, const char *out, gboolean resume)
 {
-    g_autoptr(MaxglRecipe) recipe = recipe_of(options);
+    g_autoptr(MaxglRecipe) recipe = recipe_of(tiny, options);
     g_autoptr(GError) error = NULL;
     const MaxglTrainOptions what = {.recipe = recipe, .out = out, .resume = resume};
     maxgl_train(&what, &error);
@@ -378,7 +319,7 @@ static void assert_model_is_the_average(MaxglContext *context, const char *optio
 {
     Fixture f;
     gsize n = 0;
-    fixture_open(&f, context, options);
+    fixture_open(&f, context, tiny, options);
     g_autofree char *run = test_folder_path(f.folder, "run");
     g_autofree double *average = read_network(&f, NULL, &n);
     train(options, run, FALSE);
