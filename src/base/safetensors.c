@@ -1,6 +1,7 @@
 #include "base/safetensors.h"
 
 #include "base/file.h"
+#include "base/half.h"
 
 #include <json-glib/json-glib.h>
 #include <maxgl/error.h>
@@ -402,24 +403,6 @@ const char **maxgl_safetensors_metadata_keys(const MaxglSafetensors *file)
     return (const char **)g_ptr_array_free(keys, FALSE);
 }
 
-/* IEEE 754 binary16. */
-static float from_half(guint16 half)
-{
-    guint32 sign = (guint32)(half & 0x8000) << 16, exponent = half >> 10 & 0x1f, fraction = half & 0x3ff,
-            bits;
-    if (exponent == 0) { /* zero or subnormal: fraction · 2^-24 */
-        float magnitude = (float)fraction * 0x1p-24f;
-        return sign ? -magnitude : magnitude;
-    }
-    if (exponent == 31)
-        bits = sign | 0x7f800000u | fraction << 13;
-    else
-        bits = sign | (exponent + 127 - 15) << 23 | fraction << 13;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 void maxgl_safetensor_copy_f32(const MaxglSafetensor *tensor, float *out)
 {
     const char *in = tensor->data;
@@ -438,10 +421,6 @@ void maxgl_safetensor_copy_f32(const MaxglSafetensor *tensor, float *out)
         }
         guint16 half;
         memcpy(&half, in, sizeof half);
-        guint32 bits = (guint32)half << 16; /* bfloat16: the upper half of a float */
-        if (tensor->dtype == MAXGL_DTYPE_F16)
-            out[i] = from_half(half);
-        else
-            memcpy(&out[i], &bits, sizeof bits);
+        out[i] = tensor->dtype == MAXGL_DTYPE_F16 ? maxgl_half_to_float(half) : maxgl_bfloat_to_float(half);
     }
 }

@@ -15,7 +15,9 @@ MaxglShape maxgl_conv3d_output(const MaxglConv3d *conv)
         const int span = size[i] + 2 * conv->pad[i] - conv->kernel[i];
         out[i] = span < 0 ? 0 : span / conv->stride[i] + 1;
     }
-    return maxgl_shape(conv->input.n, conv->out_channels, out[0], out[1], out[2], conv->out_block);
+    return maxgl_shape_stored(
+        maxgl_shape(conv->input.n, conv->out_channels, out[0], out[1], out[2], conv->out_block),
+        conv->out_storage);
 }
 
 gboolean maxgl_conv3d_validate(const MaxglConv3d *conv, GError **error)

@@ -14,13 +14,16 @@
 
 /** What a convolution is. Index 0 is time, 1 height, 2 width. */
 typedef struct {
-    MaxglShape input; /**< shape of x; any block */
+    MaxglShape input; /**< shape of x; any block and storage */
     int out_channels; /**< K */
     int out_block;    /**< block of y */
     int kernel[3];    /**< taps, at least 1 */
     int stride[3];    /**< at least 1 */
     int pad[3];       /**< zeros on either side, 0 … kernel−1 */
     gboolean exact;   /**< use no algorithm whose rounding errors exceed direct summation's (Winograd's do) */
+    MaxglStorage out_storage; /**< of y. Weights and their gradients are always floats */
+    gboolean tf32; /**< factors that are floats may be rounded to 11 digits before they are multiplied,
+                      where the device has matrix units for that */
 } MaxglConv3d;
 
 /** Shape of y: ⌊(size + 2·pad − kernel)/stride⌋ + 1 in each direction. */

@@ -1,6 +1,40 @@
 #include "ops/tensor.h"
 
+#include "base/half.h"
 #include <string.h>
+
+const char *maxgl_storage_name(MaxglStorage storage)
+{
+    static const char *const names[] = {"fp32", "fp16", "bf16"};
+    return names[storage];
+}
+
+char *maxgl_storage_option(const char *name, MaxglStorage storage)
+{
+    return g_strdup_printf(" -D%s=%d", name, (int)storage);
+}
+
+void maxgl_storage_pack(MaxglStorage storage, const float *floats, void *stored, gsize n)
+{
+    guint16 *to = stored;
+    if (storage == MAXGL_FLOAT32)
+        memcpy(stored, floats, n * sizeof *floats);
+    else
+        for (gsize i = 0; i < n; i++)
+            to[i] = storage == MAXGL_FLOAT16 ? maxgl_half_from_float(floats[i])
+                                             : maxgl_bfloat_from_float(floats[i]);
+}
+
+void maxgl_storage_unpack(MaxglStorage storage, const void *stored, float *floats, gsize n)
+{
+    const guint16 *from = stored;
+    if (storage == MAXGL_FLOAT32)
+        memcpy(floats, stored, n * sizeof *floats);
+    else
+        for (gsize i = 0; i < n; i++)
+            floats[i] =
+                storage == MAXGL_FLOAT16 ? maxgl_half_to_float(from[i]) : maxgl_bfloat_to_float(from[i]);
+}
 
 char *maxgl_shape_text(const MaxglShape *s)
 {
@@ -60,11 +94,16 @@ gboolean maxgl_tensor_write(MaxglContext *context, const MaxglTensor *tensor, co
     piece.n = 1;
     const gsize sample_bytes = maxgl_shape_bytes(&piece), elements = maxgl_shape_elements(&piece);
     const int most = (int)CLAMP(PIECE_BYTES / sample_bytes, 1, (gsize)samples);
-    g_autofree float *blocked = g_malloc(sample_bytes * (gsize)most);
+    const gsize sample_floats = maxgl_shape_floats(&piece);
+    g_autofree float *blocked = g_new(float, sample_floats *(gsize)most);
+    g_autofree void *stored =
+        tensor->shape.storage == MAXGL_FLOAT32 ? NULL : g_malloc(sample_bytes * (gsize)most);
     for (int n = 0; n < samples; n += most) {
         piece.n = MIN(most, samples - n);
         maxgl_shape_pack(&piece, data + (gsize)n * elements, blocked);
-        if (!maxgl_buffer_write(context, tensor->buffer, (gsize)n * sample_bytes, blocked,
+        if (stored)
+            maxgl_storage_pack(piece.storage, blocked, stored, maxgl_shape_floats(&piece));
+        if (!maxgl_buffer_write(context, tensor->buffer, (gsize)n * sample_bytes, stored ? stored : blocked,
                                 maxgl_shape_bytes(&piece), error))
             return FALSE;
     }
@@ -73,9 +112,13 @@ gboolean maxgl_tensor_write(MaxglContext *context, const MaxglTensor *tensor, co
 
 gboolean maxgl_tensor_read(MaxglContext *context, const MaxglTensor *tensor, float *data, GError **error)
 {
-    g_autofree float *blocked = g_malloc(maxgl_shape_bytes(&tensor->shape));
-    if (!maxgl_buffer_read(context, tensor->buffer, 0, blocked, maxgl_shape_bytes(&tensor->shape), error))
+    const gsize floats = maxgl_shape_floats(&tensor->shape), bytes = maxgl_shape_bytes(&tensor->shape);
+    g_autofree float *blocked = g_new(float, floats);
+    g_autofree void *stored = tensor->shape.storage == MAXGL_FLOAT32 ? NULL : g_malloc(bytes);
+    if (!maxgl_buffer_read(context, tensor->buffer, 0, stored ? stored : blocked, bytes, error))
         return FALSE;
+    if (stored)
+        maxgl_storage_unpack(tensor->shape.storage, stored, blocked, floats);
     maxgl_shape_unpack(&tensor->shape, blocked, data);
     return TRUE;
 }

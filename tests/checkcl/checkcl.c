@@ -172,14 +172,25 @@ cl_mem check_buffer(CheckReport *report, MaxglContext *context, gsize floats, co
 gboolean check_tensor(CheckReport *report, MaxglContext *context, MaxglShape shape, const float *data,
                       MaxglTensor *tensor, GError **error)
 {
+    const gsize floats = maxgl_shape_floats(&shape), bytes = maxgl_shape_bytes(&shape);
     g_autofree float *blocked = NULL;
+    g_autofree void *stored = NULL;
     if (data) {
-        blocked = g_malloc(maxgl_shape_bytes(&shape));
+        blocked = g_new(float, floats);
+        stored = g_malloc(bytes);
         maxgl_shape_pack(&shape, data, blocked);
+        maxgl_storage_pack(shape.storage, blocked, stored, floats);
     }
     tensor->shape = shape;
-    tensor->buffer = check_buffer(report, context, maxgl_shape_floats(&shape), blocked, error);
+    tensor->buffer = check_bytes(report, context, bytes, stored, error);
     return tensor->buffer != NULL;
+}
+
+void check_stored(MaxglStorage storage, float *values, gsize n)
+{
+    g_autofree void *stored = g_malloc(n * maxgl_storage_bytes(storage));
+    maxgl_storage_pack(storage, values, stored, n);
+    maxgl_storage_unpack(storage, stored, values, n);
 }
 
 gboolean check_run(MaxglSequence *sequence, GError **error)
@@ -253,16 +264,25 @@ static void check_padding(CheckReport *report, const char *what, const MaxglShap
             }
 }
 
+/* How far a number may be from what it is rounded to, relative to it. */
+static double rounding(MaxglStorage storage)
+{
+    return storage == MAXGL_FLOAT16 ? 0x1p-11 : storage == MAXGL_BFLOAT16 ? 0x1p-8 : 0;
+}
+
 gboolean check_compare_tensor(CheckReport *report, MaxglContext *context, const char *what,
                               const MaxglTensor *got, const double *want, double tolerance, GError **error)
 {
     const MaxglShape *shape = &got->shape;
-    g_autofree float *blocked = g_malloc(maxgl_shape_bytes(shape));
-    g_autofree float *plain = g_new(float, maxgl_shape_elements(shape));
-    if (!maxgl_buffer_read(context, got->buffer, 0, blocked, maxgl_shape_bytes(shape), error))
+    const gsize floats = maxgl_shape_floats(shape), bytes = maxgl_shape_bytes(shape);
+    g_autofree void *stored = g_malloc(bytes);
+    g_autofree float *blocked = g_new(float, floats), *plain = g_new(float, maxgl_shape_elements(shape));
+    if (!maxgl_buffer_read(context, got->buffer, 0, stored, bytes, error))
         return FALSE;
+    maxgl_storage_unpack(shape->storage, stored, blocked, floats);
     maxgl_shape_unpack(shape, blocked, plain);
-    check_compare(report, what, plain, want, maxgl_shape_elements(shape), tolerance);
+    check_compare(report, what, plain, want, maxgl_shape_elements(shape),
+                  tolerance + rounding(shape->storage));
     check_padding(report, what, shape, blocked);
     return TRUE;
 }

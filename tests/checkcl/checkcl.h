@@ -48,15 +48,20 @@ cl_mem check_buffer(CheckReport *report, MaxglContext *context, gsize floats, co
                     GError **error);
 /** The same for bytes that are no floats, such as pixels or counters. */
 cl_mem check_bytes(CheckReport *report, MaxglContext *context, gsize bytes, const void *data, GError **error);
-/** The same for a tensor given or wanted in PyTorch's order. */
+/** The same for a tensor given or wanted in PyTorch's order; numbers are rounded to its storage: see
+ * check_stored() for what a reference is to compute with. */
 gboolean check_tensor(CheckReport *report, MaxglContext *context, MaxglShape shape, const float *data,
                       MaxglTensor *tensor, GError **error);
+
+/** Rounds @n floats to what @storage can hold. */
+void check_stored(MaxglStorage storage, float *values, gsize n);
 
 /** Runs @sequence and waits for it. */
 gboolean check_run(MaxglSequence *sequence, GError **error);
 
 /** Compares a device tensor (also that its padding channels are zero) or plain numbers with the reference:
- * relative L2 error at most @tolerance and no NaN. @what names the comparison. */
+ * relative L2 error at most @tolerance, for a tensor stored in 16 bits besides their rounding, and no NaN.
+ * @what names the comparison. */
 gboolean check_compare_tensor(CheckReport *report, MaxglContext *context, const char *what,
                               const MaxglTensor *got, const double *want, double tolerance, GError **error);
 /** The same for the first @n floats of a buffer; @padding floats behind them must be zero (a per-channel
