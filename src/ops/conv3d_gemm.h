@@ -3,15 +3,7 @@
  * the sum over pixels is cut into parts.
  *
  * Tuning, kernel "conv3d_gemm", matched with "PASS CLASS" where PASS is forward, backward_data or
- * backward_weights and CLASS is maxgl_conv3d_shape_class()'s:
- *
- *   TM, TN, TK  rows, columns and depth of a work-group's tile; powers of two
- *   WM, WN      rows and columns of a work-item's part of it; powers of two, at least 4
- *   BUFFERS     1 or 2 copies of the tile in local memory
- *   UNROLL      steps of depth written out in the inner loop
- *   REGISTERS   the most a work-item may have, on NVIDIA's platform; 0 leaves it to the compiler
- *   GROUPS      work-groups that fill the device: with fewer, tiles are halved, or the sum over pixels is cut
- *   ITEMS       the fewest work-items in a group that halving may lead to
+ * backward_weights and CLASS is maxgl_conv3d_shape_class()'s: the tile, see ops/tile.h.
  *
  * Forward and backward data sum in the order of depth whatever the tile; backward weights in parts that these
  * parameters and the convolution decide (and the device only if its local memory is too small for the tile).
