@@ -2,6 +2,11 @@
 #include "plane.clh"
 #include "moments.clh"
 
+// x, y, the residual and their gradients are stored as X_STORAGE says.
+typedef MAP(X_STORAGE) number;
+#define LOAD(p) MAP_LOAD(X_STORAGE, 0, p)
+#define STORE(v, p) MAP_STORE(X_STORAGE, v, 0, p)
+
 // Which part of the partial results this chunk is.
 static int part_of_chunk(int blocks)
 {
@@ -10,21 +15,21 @@ static int part_of_chunk(int blocks)
 
 // Sum and squared deviations from the mean of each chunk. Two passes keep the squares small whatever the mean is; the second one
 // finds the chunk in the cache.
-kernel void batch_norm_statistics_chunk(global const float *x, global float *parts, int pixels, int chunk,
+kernel void batch_norm_statistics_chunk(global const number *x, global float *parts, int pixels, int chunk,
                                         int blocks, int n_parts)
 {
     LANE_SCRATCH(scratch);
     const Walk walk = walk_chunk(pixels, chunk, blocks);
-    global const float *from = x + walk.first;
+    global const number *from = x + walk.first;
     floatv sum = 0.0f;
     for (int i = 0; i < walk.count; i++)
-        sum += VLOAD_ALIGNED(0, from + i * STEP);
+        sum += LOAD(from + i * STEP);
     const int n = min(pixels - CHUNK * chunk, chunk);
     sum = sum_lanes(sum, scratch);
     const floatv mean = sum / (float)n;
     floatv squares = 0.0f;
     for (int i = 0; i < walk.count; i++) {
-        const floatv d = VLOAD_ALIGNED(0, from + i * STEP) - mean;
+        const floatv d = LOAD(from + i * STEP) - mean;
         squares = fma(d, d, squares);
     }
     squares = sum_lanes(squares, scratch);
@@ -65,19 +70,19 @@ kernel void batch_norm_statistics_merge(global const float *parts, global float 
 // The one expression that forward stores and backward repeats to know where ReLU was open.
 #define NORMALISED(x, mean, scale, beta) fma((x) - (mean), scale, beta)
 
-static void normalise(Walk walk, global const float *x, global const float *residual, global float *y, floatv mean,
+static void normalise(Walk walk, global const number *x, global const number *residual, global number *y, floatv mean,
                       floatv scale, floatv beta, int relu)
 {
     for (int i = 0; i < walk.count; i++) {
         const size_t at = walk.first + i * STEP;
-        floatv v = NORMALISED(VLOAD_ALIGNED(0, x + at), mean, scale, beta);
+        floatv v = NORMALISED(LOAD(x + at), mean, scale, beta);
         if (residual)
-            v += VLOAD_ALIGNED(0, residual + at);
-        VSTORE_ALIGNED(relu ? RELU(v) : v, 0, y + at);
+            v += LOAD(residual + at);
+        STORE(relu ? RELU(v) : v, y + at);
     }
 }
 
-kernel void batch_norm_forward_training(global const float *x, global const float *residual, global float *y,
+kernel void batch_norm_forward_training(global const number *x, global const number *residual, global number *y,
                                         global const float *gamma, global const float *beta,
                                         global const float *saved, int pixels, int chunk, int blocks, int relu)
 {
@@ -87,7 +92,7 @@ kernel void batch_norm_forward_training(global const float *x, global const floa
     normalise(walk, x, residual, y, mean, scale, VLOAD_ALIGNED(0, beta + walk.channel), relu);
 }
 
-kernel void batch_norm_forward_evaluation(global const float *x, global const float *residual, global float *y,
+kernel void batch_norm_forward_evaluation(global const number *x, global const number *residual, global number *y,
                                           global const float *gamma, global const float *beta,
                                           global const float *running_mean, global const float *running_var,
                                           int pixels, int chunk, int blocks, int relu, float eps)
@@ -99,19 +104,19 @@ kernel void batch_norm_forward_evaluation(global const float *x, global const fl
 }
 
 // dy where ReLU was open (all of it if there was none). y is NULL if forward had no residual: then x tells.
-static floatv open_gradient(size_t at, global const float *x, global const float *y, global const float *dy,
+static floatv open_gradient(size_t at, global const number *x, global const number *y, global const number *dy,
                             floatv mean, floatv scale, floatv beta, int relu)
 {
-    const floatv d = VLOAD_ALIGNED(0, dy + at);
+    const floatv d = LOAD(dy + at);
     if (!relu)
         return d;
-    const floatv out = y ? VLOAD_ALIGNED(0, y + at) : NORMALISED(VLOAD_ALIGNED(0, x + at), mean, scale, beta);
+    const floatv out = y ? LOAD(y + at) : NORMALISED(LOAD(x + at), mean, scale, beta);
     return out > 0.0f ? d : (floatv)(0.0f);
 }
 
 // Σ g and Σ g·(x − mean) of each chunk, where g is dy past ReLU; also hands g to the residual.
-kernel void batch_norm_backward_chunk(global const float *x, global const float *y, global const float *dy,
-                                      global float *d_residual, global const float *gamma, global const float *beta,
+kernel void batch_norm_backward_chunk(global const number *x, global const number *y, global const number *dy,
+                                      global number *d_residual, global const float *gamma, global const float *beta,
                                       global const float *saved, global float *parts, int pixels, int chunk,
                                       int blocks, int n_parts, int relu, int accumulate_residual)
 {
@@ -125,9 +130,9 @@ kernel void batch_norm_backward_chunk(global const float *x, global const float 
         const size_t at = walk.first + i * STEP;
         const floatv g = open_gradient(at, x, y, dy, mean, scale, shift, relu);
         sum += g;
-        product = fma(g, VLOAD_ALIGNED(0, x + at) - mean, product);
+        product = fma(g, LOAD(x + at) - mean, product);
         if (d_residual)
-            VSTORE_ALIGNED(accumulate_residual ? VLOAD_ALIGNED(0, d_residual + at) + g : g, 0, d_residual + at);
+            STORE(accumulate_residual ? LOAD(d_residual + at) + g : g, d_residual + at);
     }
     sum = sum_lanes(sum, scratch);
     product = sum_lanes(product, scratch);
@@ -159,8 +164,8 @@ kernel void batch_norm_backward_merge(global const float *parts, global const fl
 }
 
 // dx = gamma · invstd · (g − Σg/n − x̂ · Σ(g·x̂)/n).
-kernel void batch_norm_backward_data(global const float *x, global const float *y, global const float *dy,
-                                     global float *dx, global const float *gamma, global const float *beta,
+kernel void batch_norm_backward_data(global const number *x, global const number *y, global const number *dy,
+                                     global number *dx, global const float *gamma, global const float *beta,
                                      global const float *saved, global const float *dgamma, global const float *dbeta,
                                      int pixels, int chunk, int blocks, int relu, float per_total)
 {
@@ -172,6 +177,6 @@ kernel void batch_norm_backward_data(global const float *x, global const float *
     for (int i = 0; i < walk.count; i++) {
         const size_t at = walk.first + i * STEP;
         const floatv g = open_gradient(at, x, y, dy, mean, scale, shift, relu);
-        VSTORE_ALIGNED(scale * (g - fma(VLOAD_ALIGNED(0, x + at) - mean, slope, mean_g)), 0, dx + at);
+        STORE(scale * (g - fma(LOAD(x + at) - mean, slope, mean_g)), dx + at);
     }
 }

@@ -6,7 +6,7 @@
 
 // x: T × H × W pixels a plane; y: `pixels`, in rows of `y_width` and maps of `y_height`. A tap outside of the map reads the
 // nearest one inside, which the window has too, so that loops have constant bounds.
-kernel void max_pool_forward(global const float *x, global float *y, global int *taps, int T, int H, int W, int pixels,
+kernel void max_pool_forward(global const number *x, global number *y, global int *taps, int T, int H, int W, int pixels,
                              int y_height, int y_width, int chunk, int blocks)
 {
     const Walk walk = walk_chunk(pixels, chunk, blocks);
@@ -26,18 +26,18 @@ kernel void max_pool_forward(global const float *x, global float *y, global int 
 #pragma unroll
             for (int b = 0; b < KERNEL_H; b++) {
                 const int row_h = clamp(h + b, 0, H - 1);
-                global const float *row = x + plane + (row_t * H + row_h) * W * BLOCK;
+                global const number *row = x + plane + (row_t * H + row_h) * W * BLOCK;
                 const int row_tap = ((row_t - t) * KERNEL_H + row_h - h) * KERNEL_W - w;
 #pragma unroll
                 for (int c = 0; c < KERNEL_W; c++) {
-                    const floatv v = VLOAD_ALIGNED(0, row + columns[c] * BLOCK);
+                    const floatv v = LOAD(row + columns[c] * BLOCK);
                     const intv wins = (v > best) | (v != v);
                     best = wins ? v : best;
                     winner = wins ? (intv)(row_tap + columns[c]) : winner;
                 }
             }
         }
-        VSTORE_ALIGNED(best, 0, y + walk.first + i * STEP);
+        STORE(best, y + walk.first + i * STEP);
         if (taps)
             *(global intv *)(taps + walk.first + i * STEP) = winner;
         at = advance(at, LANES, y_height, y_width);
@@ -52,7 +52,7 @@ static Range windows_over(int x, int kernel_size, int stride, int pad, int windo
 }
 
 // dx: `pixels` a plane, in rows of `width` and maps of `height`; dy: T × H × W.
-kernel void max_pool_backward(global const float *dy, global const int *taps, global float *dx, int T, int H, int W,
+kernel void max_pool_backward(global const number *dy, global const int *taps, global number *dx, int T, int H, int W,
                               int pixels, int height, int width, int chunk, int blocks, int accumulate)
 {
     const Walk walk = walk_chunk(pixels, chunk, blocks);
@@ -62,7 +62,7 @@ kernel void max_pool_backward(global const float *dy, global const int *taps, gl
         const Range t = windows_over(at.t, KERNEL_T, STRIDE_T, PAD_T, T);
         const Range h = windows_over(at.h, KERNEL_H, STRIDE_H, PAD_H, H);
         const Range w = windows_over(at.w, KERNEL_W, STRIDE_W, PAD_W, W);
-        floatv sum = accumulate ? VLOAD_ALIGNED(0, dx + walk.first + i * STEP) : (floatv)(0.0f);
+        floatv sum = accumulate ? LOAD(dx + walk.first + i * STEP) : (floatv)(0.0f);
         for (int a = t.first; a < t.end; a++)
             for (int b = h.first; b < h.end; b++)
                 for (int c = w.first; c < w.end; c++) {
@@ -70,9 +70,9 @@ kernel void max_pool_backward(global const float *dy, global const int *taps, gl
                                     at.w + PAD_W - c * STRIDE_W;
                     const size_t window = plane + (size_t)((a * H + b) * W + c) * BLOCK;
                     const intv won = *(global const intv *)(taps + window) == tap;
-                    sum += won ? VLOAD_ALIGNED(0, dy + window) : (floatv)(0.0f);
+                    sum += won ? LOAD(dy + window) : (floatv)(0.0f);
                 }
-        VSTORE_ALIGNED(sum, 0, dx + walk.first + i * STEP);
+        STORE(sum, dx + walk.first + i * STEP);
         at = advance(at, LANES, height, width);
     }
 }
@@ -80,19 +80,19 @@ kernel void max_pool_backward(global const float *dy, global const int *taps, gl
 #else
 
 // Group i along dimension 1 has region i; its lanes share the pixels.
-kernel void average_pool_forward(global const float *x, global float *y, int T, int H, int W)
+kernel void average_pool_forward(global const number *x, global float *y, int T, int H, int W)
 {
     LANE_SCRATCH(scratch);
     const Position region = position(CHUNK, REGIONS_H, REGIONS_W);
     const int t = region_start(region.t, REGIONS_T, T), depth = region_end(region.t, REGIONS_T, T) - t;
     const int h = region_start(region.h, REGIONS_H, H), height = region_end(region.h, REGIONS_H, H) - h;
     const int w = region_start(region.w, REGIONS_W, W), width = region_end(region.w, REGIONS_W, W) - w;
-    global const float *plane = x + plane_start(T * H * W);
+    global const number *plane = x + plane_start(T * H * W);
 
     floatv sum = 0.0f;
     Position at = position(LANE, height, width);
     for (int i = LANE; i < depth * height * width; i += LANES) {
-        sum += VLOAD_ALIGNED(0, plane + (size_t)(((t + at.t) * H + h + at.h) * W + w + at.w) * BLOCK);
+        sum += LOAD(plane + (size_t)(((t + at.t) * H + h + at.h) * W + w + at.w) * BLOCK);
         at = advance(at, LANES, height, width);
     }
     sum = sum_lanes(sum, scratch);
@@ -101,14 +101,14 @@ kernel void average_pool_forward(global const float *x, global float *y, int T, 
                        y + plane_start(REGIONS_T * REGIONS_H * REGIONS_W));
 }
 
-kernel void average_pool_backward(global const float *dy, global float *dx, int T, int H, int W, int chunk, int blocks,
+kernel void average_pool_backward(global const float *dy, global number *dx, int T, int H, int W, int chunk, int blocks,
                                   int accumulate)
 {
     const Walk walk = walk_chunk(T * H * W, chunk, blocks);
     Position at = position(CHUNK * chunk + LANE, H, W);
     global const float *plane = dy + plane_start(REGIONS_T * REGIONS_H * REGIONS_W);
     for (int i = 0; i < walk.count; i++) {
-        floatv sum = accumulate ? VLOAD_ALIGNED(0, dx + walk.first + i * STEP) : (floatv)(0.0f);
+        floatv sum = accumulate ? LOAD(dx + walk.first + i * STEP) : (floatv)(0.0f);
         for (int a = regions_first(at.t, REGIONS_T, T); a < regions_end(at.t, REGIONS_T, T); a++)
             for (int b = regions_first(at.h, REGIONS_H, H); b < regions_end(at.h, REGIONS_H, H); b++)
                 for (int c = regions_first(at.w, REGIONS_W, W); c < regions_end(at.w, REGIONS_W, W); c++) {
@@ -116,7 +116,7 @@ kernel void average_pool_backward(global const float *dy, global float *dx, int 
                                         region_share(c, REGIONS_W, W);
                     sum += share * VLOAD_ALIGNED(0, plane + ((a * REGIONS_H + b) * REGIONS_W + c) * BLOCK);
                 }
-        VSTORE_ALIGNED(sum, 0, dx + walk.first + i * STEP);
+        STORE(sum, dx + walk.first + i * STEP);
         at = advance(at, LANES, H, W);
     }
 }

@@ -3,6 +3,12 @@
 // A work-item takes `rows` rows of what it writes; rows are counted through a plane's maps.
 #include "pool.clh"
 
+// VLOAD's functions make compilers use vectors as wide as they are.
+#if X_STORAGE == 0
+#undef LOAD
+#define LOAD(p) VLOAD(0, p)
+#endif
+
 // For functions that are given what is constant or in registers: calls would put it into memory.
 #define INLINE __attribute__((always_inline)) static inline
 
@@ -31,14 +37,14 @@ INLINE Best better(Best a, floatv value, intv tap)
 }
 
 // Of the same column, `at` floats from the start of each of the window's rows. `sum` gets all values: it
-// becomes NaN if one is. VLOAD's functions make compilers use vectors as wide as they are.
-INLINE Best best_of_column(global const float *const *from, const intv *taps, size_t at, floatv *sum)
+// becomes NaN if one is.
+INLINE Best best_of_column(global const number *const *from, const intv *taps, size_t at, floatv *sum)
 {
-    Best best = {VLOAD(0, from[0] + at), taps[0]};
+    Best best = {LOAD(from[0] + at), taps[0]};
     floatv all = best.value;
 #pragma unroll
     for (int i = 1; i < WINDOW_ROWS; i++) {
-        const floatv v = VLOAD(0, from[i] + at);
+        const floatv v = LOAD(from[i] + at);
         best = better(best, v, taps[i]);
         all += v;
     }
@@ -63,7 +69,7 @@ INLINE Best best_of_columns(const Best *columns)
 #define SHARED_COLUMNS (KERNEL_W > STRIDE_W ? KERNEL_W - STRIDE_W : 0)
 
 // The window of y's pixel i in the row; `inside`: none of its columns is outside of the map.
-INLINE Best best_of_window(global const float *const *from, const intv *row_taps, int i, int W, Best *columns,
+INLINE Best best_of_window(global const number *const *from, const intv *row_taps, int i, int W, Best *columns,
                            floatv *sum, const int inside)
 {
     const int w = i * STRIDE_W - PAD_W;
@@ -85,7 +91,7 @@ INLINE Best best_of_window(global const float *const *from, const intv *row_taps
 
 // One row of y. `from`, `row_taps`: the rows that its windows read, and the first tap of each. Returns NaN if
 // there was one, or perhaps if there were both infinities: then the row has to be done again.
-INLINE floatv pool_row(global const float *const *from, const intv *row_taps, global float *y,
+INLINE floatv pool_row(global const number *const *from, const intv *row_taps, global number *y,
                        global int *taps, int W, int y_width)
 {
     Best columns[KERNEL_W];
@@ -101,7 +107,7 @@ INLINE floatv pool_row(global const float *const *from, const intv *row_taps, gl
         const Best best = w >= 0 && w + KERNEL_W <= W
                               ? best_of_window(from, row_taps, i, W, columns, &sum, 1)
                               : best_of_window(from, row_taps, i, W, columns, &sum, 0);
-        VSTORE_ALIGNED(best.value, 0, y + (size_t)i * BLOCK);
+        STORE(best.value, y + (size_t)i * BLOCK);
         if (TAPS)
             *(global intv *)(taps + (size_t)i * BLOCK) = best.tap;
 #pragma unroll
@@ -114,7 +120,7 @@ INLINE floatv pool_row(global const float *const *from, const intv *row_taps, gl
 }
 
 // The same tap by tap, where NaNs win; its windows begin at t and h.
-static void pool_row_with_nans(global const float *plane, int t, int h, global float *y, global int *taps,
+static void pool_row_with_nans(global const number *plane, int t, int h, global number *y, global int *taps,
                                int T, int H, int W, int y_width)
 {
     for (int i = 0; i < y_width; i++) {
@@ -124,12 +130,12 @@ static void pool_row_with_nans(global const float *plane, int t, int h, global f
         for (int a = max(t, 0); a < min(t + KERNEL_T, T); a++)
             for (int b = max(h, 0); b < min(h + KERNEL_H, H); b++)
                 for (int c = max(w, 0); c < min(w + KERNEL_W, W); c++) {
-                    const floatv v = VLOAD(0, plane + (size_t)((a * H + b) * W + c) * BLOCK);
+                    const floatv v = LOAD(plane + (size_t)((a * H + b) * W + c) * BLOCK);
                     const intv wins = (v > best) | (v != v);
                     best = wins ? v : best;
                     winner = wins ? (intv)(((a - t) * KERNEL_H + b - h) * KERNEL_W + c - w) : winner;
                 }
-        VSTORE_ALIGNED(best, 0, y + (size_t)i * BLOCK);
+        STORE(best, y + (size_t)i * BLOCK);
         if (TAPS)
             *(global intv *)(taps + (size_t)i * BLOCK) = winner;
     }
@@ -146,15 +152,15 @@ static int any_nan(floatv v)
 
 // x: T × H × W pixels a plane; y: `y_rows` rows of `y_width`, `y_height` a map. A tap outside of the map
 // reads the nearest one inside, which the window has too, so that loops have constant bounds.
-kernel void max_pool_forward_rows(global const float *x, global float *y, global int *taps, int T, int H,
+kernel void max_pool_forward_rows(global const number *x, global number *y, global int *taps, int T, int H,
                                   int W, int y_rows, int y_height, int y_width, int rows)
 {
     const Range own = own_rows(rows, y_rows);
-    global const float *plane = x + plane_start(T * H * W);
+    global const number *plane = x + plane_start(T * H * W);
     for (int row = own.first; row < own.end; row++) {
         const int map = row / y_height;
         const int t = map * STRIDE_T - PAD_T, h = (row - map * y_height) * STRIDE_H - PAD_H;
-        global const float *from[WINDOW_ROWS];
+        global const number *from[WINDOW_ROWS];
         intv row_taps[WINDOW_ROWS];
 #pragma unroll
         for (int a = 0; a < KERNEL_T; a++) {
@@ -187,14 +193,14 @@ kernel void max_pool_forward_rows(global const float *x, global float *y, global
 // A row of blocks.
 typedef struct {
     int width, windows, accumulate; // width: of dx's rows; windows: of dy's
-    global float *dx[BLOCK_ROWS];   // its pixels' rows, NULL where outside of the map
+    global number *dx[BLOCK_ROWS];   // its pixels' rows, NULL where outside of the map
     size_t at[WINDOW_ROWS_OVER];    // its windows' rows
     int beyond[WINDOW_ROWS_OVER];   // added to their taps: nothing, or where they are outside of the map what
                                     // no tap is
 } BlockRow;
 
 // Block c. `inside`: its pixels and windows are all in the map.
-INLINE void spread_to_block(const BlockRow *row, global const float *dy, global const int *taps, int c,
+INLINE void spread_to_block(const BlockRow *row, global const number *dy, global const int *taps, int c,
                             const int inside)
 {
     const int w = c * STRIDE_W - PAD_W;
@@ -207,7 +213,7 @@ INLINE void spread_to_block(const BlockRow *row, global const float *dy, global 
                 PREFETCH(row->dx[r] + (w + s + STRIDE_H * row->width) * BLOCK); // of the next row of blocks
             sums[r][s] = 0.0f;
             if (row->accumulate && row->dx[r] && (inside || (w + s >= 0 && w + s < row->width)))
-                sums[r][s] = VLOAD(0, row->dx[r] + (long)(w + s) * BLOCK);
+                sums[r][s] = LOAD(row->dx[r] + (long)(w + s) * BLOCK);
         }
 #pragma unroll
     for (int i = 0; i < WINDOW_ROWS_OVER; i++)
@@ -216,7 +222,7 @@ INLINE void spread_to_block(const BlockRow *row, global const float *dy, global 
             if (!inside && (c - j < 0 || c - j >= row->windows))
                 continue;
             const size_t at = row->at[i] + (size_t)(c - j) * BLOCK;
-            const floatv gradient = VLOAD(0, dy + at);
+            const floatv gradient = LOAD(dy + at);
             const intv tap = *(global const intv *)(taps + at) + row->beyond[i];
             const int back_t = (WINDOWS_T - 1 - i / WINDOWS_H) * STRIDE_T;
             const int back_h = (WINDOWS_H - 1 - (i - i / WINDOWS_H * WINDOWS_H)) * STRIDE_H;
@@ -238,18 +244,18 @@ INLINE void spread_to_block(const BlockRow *row, global const float *dy, global 
 #pragma unroll
             for (int s = 0; s < STRIDE_W; s++)
                 if (inside || (w + s >= 0 && w + s < row->width))
-                    VSTORE_ALIGNED(sums[r][s], 0, row->dx[r] + (long)(w + s) * BLOCK);
+                    STORE(sums[r][s], row->dx[r] + (long)(w + s) * BLOCK);
         }
 }
 
 // dx: `depth` × `height` × `width` pixels a plane; dy: T × H × W. A work-item takes `rows` rows of blocks.
-kernel void max_pool_backward_rows(global const float *dy, global const int *taps, global float *dx, int T,
+kernel void max_pool_backward_rows(global const number *dy, global const int *taps, global number *dx, int T,
                                    int H, int W, int depth, int height, int width, int rows, int block_rows,
                                    int block_height, int accumulate)
 {
     const Range own = own_rows(rows, block_rows);
     const size_t from = plane_start(T * H * W);
-    global float *plane = dx + plane_start(depth * height * width);
+    global number *plane = dx + plane_start(depth * height * width);
     // Blocks inside of the map, whose windows are there too, and all.
     const int first = PAD_W / STRIDE_W, first_inside = max(WINDOWS_W - 1, (PAD_W + STRIDE_W - 1) / STRIDE_W);
     const int end_inside = min((width + PAD_W) / STRIDE_W, W), end = (width - 1 + PAD_W) / STRIDE_W + 1;
@@ -286,7 +292,7 @@ kernel void max_pool_backward_rows(global const float *dy, global const int *tap
 #else
 
 // Work-item i along dimension 1 has region i.
-kernel void average_pool_forward_rows(global const float *x, global float *y, int T, int H, int W)
+kernel void average_pool_forward_rows(global const number *x, global float *y, int T, int H, int W)
 {
     const Position region = position(CHUNK, REGIONS_H, REGIONS_W);
     const int t = region_start(region.t, REGIONS_T, T), depth = region_end(region.t, REGIONS_T, T) - t;
@@ -297,23 +303,23 @@ kernel void average_pool_forward_rows(global const float *x, global float *y, in
     floatv sum = 0.0f;
     for (int a = t; a < t + depth; a += max(joined / height, 1))
         for (int b = h; b < h + height; b += joined) {
-            global const float *row = x + plane_start(T * H * W) + (size_t)((a * H + b) * W + w) * BLOCK;
+            global const number *row = x + plane_start(T * H * W) + (size_t)((a * H + b) * W + w) * BLOCK;
             for (int i = 0; i < joined * width; i++)
-                sum += VLOAD(0, row + i * BLOCK);
+                sum += LOAD(row + i * BLOCK);
         }
     VSTORE_ALIGNED(sum / (float)(depth * height * width), CHUNK * (BLOCK / VECTOR),
                    y + plane_start(REGIONS_T * REGIONS_H * REGIONS_W));
 }
 
 // Pixels first … end − 1 of a row get `value`, or have it added.
-static void fill_pixels(global float *row, Range pixels, floatv value, int accumulate)
+static void fill_pixels(global number *row, Range pixels, floatv value, int accumulate)
 {
     if (accumulate)
         for (int i = pixels.first; i < pixels.end; i++)
-            VSTORE_ALIGNED(VLOAD(0, row + i * BLOCK) + value, 0, row + i * BLOCK);
+            STORE(LOAD(row + i * BLOCK) + value, row + i * BLOCK);
     else
         for (int i = pixels.first; i < pixels.end; i++)
-            VSTORE_ALIGNED(value, 0, row + i * BLOCK);
+            STORE(value, row + i * BLOCK);
 }
 
 // What row `row` of a plane gets from each column of regions.
@@ -332,13 +338,13 @@ static void columns_of_row(global const float *plane, int row, int T, int H, int
 }
 
 // Walks from one run of pixels that are in the same regions to the next.
-kernel void average_pool_backward_rows(global const float *dy, global float *dx, int T, int H, int W,
+kernel void average_pool_backward_rows(global const float *dy, global number *dx, int T, int H, int W,
                                        int rows, int accumulate)
 {
     const Range own = own_rows(rows, T * H);
     global const float *plane = dy + plane_start(REGIONS_T * REGIONS_H * REGIONS_W);
     for (int row = own.first; row < own.end; row++) {
-        global float *to = dx + plane_start(T * H * W) + (size_t)row * W * BLOCK;
+        global number *to = dx + plane_start(T * H * W) + (size_t)row * W * BLOCK;
         floatv columns[REGIONS_W];
         columns_of_row(plane, row, T, H, W, columns);
         Range regions = {0, 1}, run = {0, 0};

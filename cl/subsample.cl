@@ -1,6 +1,8 @@
 // Every stride-th pixel of a tensor, with zero channels behind its own: a shortcut without parameters.
 
-#include "layout.clh"
+#include "storage.clh"
+
+typedef MAP(X_STORAGE) number; // both tensors
 
 typedef struct {
     int block, channels, t, h, w; // of one tensor
@@ -64,7 +66,7 @@ static floatv own_channels(floatv v, int first, int channels)
     const Map mx = {block, c, xt, xh, xw}, my = {block, k, yt, yh, yw};                                      \
     const uint first = (uint)get_global_id(0) * run, end = min(first + run, vectors)
 
-kernel void subsample_forward(global const float *x, global float *y, uint vectors, SIZES, int accumulate)
+kernel void subsample_forward(global const number *x, global number *y, uint vectors, SIZES, int accumulate)
 {
     MAPS;
     for (uint i = first; i < end; i++) {
@@ -74,12 +76,12 @@ kernel void subsample_forward(global const float *x, global float *y, uint vecto
         p.w *= sw;
         floatv v = 0.0f;
         if (p.channel < c)
-            v = VLOAD(vector_at(p, mx), x);
-        VSTORE(v, i, y);
+            v = MAP_LOAD(X_STORAGE, vector_at(p, mx), x);
+        MAP_STORE(X_STORAGE, v, i, y);
     }
 }
 
-kernel void subsample_backward(global const float *dy, global float *dx, uint vectors, SIZES, int accumulate)
+kernel void subsample_backward(global const number *dy, global number *dx, uint vectors, SIZES, int accumulate)
 {
     MAPS;
     for (uint i = first; i < end; i++) {
@@ -90,8 +92,8 @@ kernel void subsample_backward(global const float *dy, global float *dx, uint ve
             p.t = (int)t;
             p.h = (int)h;
             p.w = (int)w;
-            v = own_channels(VLOAD(vector_at(p, my), dy), p.channel, c); // y has channels in x's padding
+            v = own_channels(MAP_LOAD(X_STORAGE, vector_at(p, my), dy), p.channel, c); // y has channels in x's padding
         }
-        VSTORE(accumulate ? v + VLOAD(i, dx) : v, i, dx);
+        MAP_STORE(X_STORAGE, accumulate ? v + MAP_LOAD(X_STORAGE, i, dx) : v, i, dx);
     }
 }

@@ -130,7 +130,7 @@ static int add_kept(MaxglNetwork *n, int index)
     }
     if (maxgl_network_learns(n, index) && l->kind == MAXGL_LAYER_MAX_POOL) {
         const MaxglShape out = maxgl_network_shape(n, l->output);
-        bytes = maxgl_shape_bytes(&out);
+        bytes = maxgl_shape_floats(&out) * sizeof(gint32);
     }
     return bytes > 0 ? add_block(n, MAXGL_MEMORY_ACTIVATIONS, bytes, now(n), now(n), l->name) : NO_BLOCK;
 }

@@ -23,6 +23,8 @@ MaxglPlanes maxgl_planes(MaxglContext *context, const char *kernel, const MaxglS
     p.blocks = maxgl_shape_blocks(shape);
     g_snprintf(p.options, sizeof p.options, "-DVECTOR=%d -DBLOCK=%d -DCOLUMNS=%d -DLANES=%d", p.vector,
                shape->block, p.columns, p.lanes);
+    g_autofree char *storage = maxgl_storage_option("X_STORAGE", shape->storage);
+    g_strlcat(p.options, storage, sizeof p.options);
     return p;
 }
 

@@ -119,7 +119,7 @@ MaxglShape maxgl_average_pool_output(const MaxglAveragePool *pool)
     y.t = pool->regions[0];
     y.h = pool->regions[1];
     y.w = pool->regions[2];
-    return y;
+    return maxgl_shape_stored(y, MAXGL_FLOAT32);
 }
 
 static gboolean average_pool_validate(const MaxglAveragePool *pool, GError **error)

@@ -8,7 +8,7 @@
 /** The largest value of each window (PyTorch's MaxPool3d with dilation 1 and floor mode; padding never wins).
  */
 typedef struct {
-    MaxglShape input; /**< shape of x; y has the same block */
+    MaxglShape input; /**< shape of x; y has the same block and storage */
     int kernel[3];    /**< taps, at least 1 */
     int stride[3];    /**< at least 1 */
     int pad[3];       /**< on either side, 0 … kernel/2 */
@@ -21,7 +21,7 @@ MaxglShape maxgl_max_pool_output(const MaxglMaxPool *pool);
 gboolean maxgl_max_pool_validate(const MaxglMaxPool *pool, GError **error);
 
 /**
- * Appends y = max of each window. @taps: as many bytes as y (32-bit integers), filled with the tap that won,
+ * Appends y = max of each window. @taps: a 32-bit integer for each number of y, filled with the tap that won,
  * for backward; NULL if there will be none. Of equal values the first in the order t, h, w wins, and a NaN
  * wins over everything, as in PyTorch.
  */
@@ -39,7 +39,8 @@ typedef struct {
     int regions[3]; /**< rt, rh, rw, at least 1; all 1 is the global average pool */
 } MaxglAveragePool;
 
-/** N, C, rt, rh, rw with the input's block. The global pool's is a feature matrix N × C. */
+/** N, C, rt, rh, rw with the input's block, as floats however the input is stored. The global pool's is a
+ * feature matrix N × C. */
 MaxglShape maxgl_average_pool_output(const MaxglAveragePool *pool);
 
 /** Appends y = mean of each region. */

@@ -5,8 +5,9 @@
 MaxglShape maxgl_subsample_output(const MaxglSubsample *s)
 {
     const MaxglShape *x = &s->input;
-    return maxgl_shape(x->n, s->out_channels, (x->t - 1) / s->stride[0] + 1, (x->h - 1) / s->stride[1] + 1,
-                       (x->w - 1) / s->stride[2] + 1, x->block);
+    const MaxglShape y = maxgl_shape(x->n, s->out_channels, (x->t - 1) / s->stride[0] + 1,
+                                     (x->h - 1) / s->stride[1] + 1, (x->w - 1) / s->stride[2] + 1, x->block);
+    return maxgl_shape_stored(y, x->storage);
 }
 
 /* A launch of one piece for each vector of @shape. */
@@ -23,7 +24,8 @@ static gboolean launch(MaxglSequence *sequence, const MaxglSubsample *s, const c
     }
     const int vector = maxgl_grid_vector(context, (gsize)x.block);
     const gsize pieces = maxgl_shape_floats(shape) / (gsize)vector;
-    g_autofree char *options = g_strdup_printf("-DVECTOR=%d", vector);
+    g_autofree char *storage = maxgl_storage_option("X_STORAGE", x.storage);
+    g_autofree char *options = g_strdup_printf("-DVECTOR=%d%s", vector, storage);
     MaxglLaunch l = {.file = "subsample.cl", .kernel = kernel, .options = options};
     const int run = maxgl_grid_split(context, pieces, &l);
     return maxgl_sequence_add(sequence, &l, error, "mmuiiiiiiiiiiiiii", from, to, (guint32)pieces, run,

@@ -11,7 +11,7 @@ const char *maxgl_storage_name(MaxglStorage storage)
 
 char *maxgl_storage_option(const char *name, MaxglStorage storage)
 {
-    return g_strdup_printf(" -D%s=%d", name, (int)storage);
+    return storage == MAXGL_FLOAT32 ? g_strdup("") : g_strdup_printf(" -D%s=%d", name, (int)storage);
 }
 
 void maxgl_storage_pack(MaxglStorage storage, const float *floats, void *stored, gsize n)

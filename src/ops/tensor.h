@@ -111,7 +111,8 @@ void maxgl_shape_unpack(const MaxglShape *shape, const float *blocked, float *pl
 void maxgl_storage_pack(MaxglStorage storage, const float *floats, void *stored, gsize n);
 void maxgl_storage_unpack(MaxglStorage storage, const void *stored, float *floats, gsize n);
 
-/** " -DX_STORAGE=1": what makes a kernel read or write @name with cl/storage.clh; caller frees. */
+/** " -DX_STORAGE=1": what makes a kernel read or write @name with cl/storage.clh, nothing for floats; caller
+ * frees. */
 char *maxgl_storage_option(const char *name, MaxglStorage storage);
 
 #endif

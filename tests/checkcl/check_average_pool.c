@@ -9,21 +9,32 @@ typedef struct {
 } Case;
 
 static const Case cases[] = {
-    {{{1, 1, 1, 1, 1, 1}, {1, 1, 1}}, FALSE},     {{{2, 3, 2, 3, 5, 4}, {1, 1, 1}}, TRUE},
-    {{{2, 17, 2, 7, 7, 16}, {1, 1, 1}}, FALSE},   {{{2, 5, 4, 6, 8, 8}, {2, 3, 4}}, FALSE},
-    {{{1, 3, 4, 7, 5, 1}, {3, 3, 2}}, FALSE},     {{{2, 9, 2, 7, 7, 16}, {1, 3, 3}}, TRUE},
-    {{{1, 20, 3, 5, 4, 24}, {2, 5, 3}}, FALSE},   {{{1, 4, 2, 2, 3, 4}, {3, 4, 3}}, FALSE},
-    {{{3, 64, 4, 14, 14, 16}, {1, 1, 1}}, FALSE}, {{{2, 40, 8, 28, 27, 16}, {2, 3, 3}}, TRUE},
-    {{{1, 3, 4, 3, 7, 4}, {2, 1, 1}}, FALSE},     {{{1, 5, 2, 7, 9, 8}, {1, 3, 1}}, TRUE},
-    {{{1, 2, 1, 2, 1, 16}, {1, 1, 2}}, TRUE},     {{{1, 1, 2, 3, 13, 1}, {1, 1, 4}}, FALSE},
+    {{{1, 1, 1, 1, 1, 1}, {1, 1, 1}}, FALSE},
+    {{{2, 3, 2, 3, 5, 4}, {1, 1, 1}}, TRUE},
+    {{{2, 17, 2, 7, 7, 16}, {1, 1, 1}}, FALSE},
+    {{{2, 5, 4, 6, 8, 8}, {2, 3, 4}}, FALSE},
+    {{{1, 3, 4, 7, 5, 1}, {3, 3, 2}}, FALSE},
+    {{{2, 9, 2, 7, 7, 16}, {1, 3, 3}}, TRUE},
+    {{{1, 20, 3, 5, 4, 24}, {2, 5, 3}}, FALSE},
+    {{{1, 4, 2, 2, 3, 4}, {3, 4, 3}}, FALSE},
+    {{{3, 64, 4, 14, 14, 16}, {1, 1, 1}}, FALSE},
+    {{{2, 40, 8, 28, 27, 16}, {2, 3, 3}}, TRUE},
+    {{{1, 3, 4, 3, 7, 4}, {2, 1, 1}}, FALSE},
+    {{{1, 5, 2, 7, 9, 8}, {1, 3, 1}}, TRUE},
+    {{{1, 2, 1, 2, 1, 16}, {1, 1, 2}}, TRUE},
+    {{{1, 1, 2, 3, 13, 1}, {1, 1, 4}}, FALSE},
+    {{{2, 9, 2, 7, 7, 16, MAXGL_FLOAT16}, {1, 1, 1}}, TRUE},
+    {{{1, 3, 4, 7, 5, 1, MAXGL_BFLOAT16}, {3, 3, 2}}, FALSE},
+    {{{2, 5, 2, 7, 9, 8, MAXGL_BFLOAT16}, {1, 3, 1}}, TRUE},
 };
 
 static char *describe(guint index)
 {
     const Case *c = &cases[index];
     g_autofree char *shape = maxgl_shape_text(&c->pool.input);
-    return g_strdup_printf("%s, block %d, %d×%d×%d regions%s", shape, c->pool.input.block, c->pool.regions[0],
-                           c->pool.regions[1], c->pool.regions[2], c->accumulate ? ", accumulated" : "");
+    return g_strdup_printf("%s, block %d, %s, %d×%d×%d regions%s", shape, c->pool.input.block,
+                           maxgl_storage_name(c->pool.input.storage), c->pool.regions[0], c->pool.regions[1],
+                           c->pool.regions[2], c->accumulate ? ", accumulated" : "");
 }
 
 static gboolean is_small(guint index)
@@ -123,6 +134,9 @@ static gboolean check(MaxglContext *context, guint index, CheckReport *report, G
     g_autofree float *x = check_random(in_elements, 10 * index);
     g_autofree float *dy = check_random(maxgl_shape_elements(&out), 10 * index + 1);
     g_autofree float *before = c->accumulate ? check_random(in_elements, 10 * index + 2) : NULL;
+    check_stored(c->pool.input.storage, x, in_elements);
+    if (before)
+        check_stored(c->pool.input.storage, before, in_elements);
     Reference reference;
     reference_init(&reference, c, x, dy, before);
     const gboolean ok = run_and_compare(context, c, &reference, report, x, dy, before, error);

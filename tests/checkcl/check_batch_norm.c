@@ -30,6 +30,10 @@ static const Case cases[] = {
     {{2, 3, 5, 41, 33, 1}, FALSE, RESIDUAL_IN_PLACE, 0},
     {{4, 12, 5, 20, 20, 4}, TRUE, NO_RESIDUAL, 0},
     {{2, 16, 8, 28, 28, 8}, FALSE, NO_RESIDUAL, 300},
+    {{2, 5, 2, 3, 3, 1, MAXGL_FLOAT16}, TRUE, RESIDUAL, 1},
+    {{1, 9, 1, 5, 7, 4, MAXGL_BFLOAT16}, TRUE, RESIDUAL_ACCUMULATED, 0},
+    {{2, 17, 3, 4, 5, 16, MAXGL_FLOAT16}, FALSE, RESIDUAL_IN_PLACE, -2},
+    {{2, 35, 4, 31, 30, 16, MAXGL_BFLOAT16}, TRUE, NO_RESIDUAL, 0},
 };
 
 static const double EPS = 1e-5, MOMENTUM = 0.1;
@@ -127,6 +131,11 @@ static void given_init(Given *g, const Case *c, guint index)
     g->running_mean = check_random((gsize)c->shape.c, seed + 5);
     g->running_var = check_random((gsize)c->shape.c, seed + 6);
     g->d_residual = check_random(elements, seed + 7); /* what is there before accumulation */
+    check_stored(c->shape.storage, g->x, elements);
+    check_stored(c->shape.storage, g->dy, elements);
+    check_stored(c->shape.storage, g->d_residual, elements);
+    if (g->residual)
+        check_stored(c->shape.storage, g->residual, elements);
     for (int i = 0; i < c->shape.c; i++)
         g->running_var[i] = 0.1F + fabsf(g->running_var[i]);
 }
@@ -176,7 +185,8 @@ static char *describe(guint index)
                                             ", residual in place"};
     const Case *c = &cases[index];
     g_autofree char *shape = maxgl_shape_text(&c->shape);
-    return g_strdup_printf("%s, block %d%s%s, offset %g", shape, c->shape.block, c->relu ? ", relu" : "",
+    return g_strdup_printf("%s, block %d, %s%s%s, offset %g", shape, c->shape.block,
+                           maxgl_storage_name(c->shape.storage), c->relu ? ", relu" : "",
                            residuals[c->residual], c->offset);
 }
 

@@ -26,6 +26,8 @@ static const Case cases[] = {
     {{{1, 2, 5, 5, 7, 8}, {2, 1, 2}, {3, 2, 3}, {1, 0, 1}}, TRUE, FALSE},
     {{{2, 1, 4, 6, 8, 1}, {2, 2, 2}, {2, 2, 2}, {0, 0, 0}}, FALSE, TRUE},
     {{{1, 3, 6, 7, 11, 8}, {5, 5, 5}, {2, 2, 2}, {2, 2, 2}}, TRUE, TRUE},
+    {{{1, 17, 3, 7, 4, 16, MAXGL_BFLOAT16}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}}, FALSE, TRUE},
+    {{{1, 2, 3, 5, 7, 1, MAXGL_FLOAT16}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}}, TRUE, FALSE},
 };
 
 static char *describe(guint index)
@@ -33,9 +35,10 @@ static char *describe(guint index)
     const Case *c = &cases[index];
     const int *k = c->pool.kernel, *s = c->pool.stride, *p = c->pool.pad;
     g_autofree char *shape = maxgl_shape_text(&c->pool.input);
-    return g_strdup_printf("%s, block %d, kernel %d×%d×%d, stride %d×%d×%d, pad %d×%d×%d%s%s", shape,
-                           c->pool.input.block, k[0], k[1], k[2], s[0], s[1], s[2], p[0], p[1], p[2],
-                           c->accumulate ? ", accumulated" : "", c->ties ? ", ties" : "");
+    return g_strdup_printf("%s, block %d, %s, kernel %d×%d×%d, stride %d×%d×%d, pad %d×%d×%d%s%s", shape,
+                           c->pool.input.block, maxgl_storage_name(c->pool.input.storage), k[0], k[1], k[2],
+                           s[0], s[1], s[2], p[0], p[1], p[2], c->accumulate ? ", accumulated" : "",
+                           c->ties ? ", ties" : "");
 }
 
 static gboolean is_small(guint index)
@@ -160,7 +163,7 @@ static gboolean run_and_compare(MaxglContext *context, const Case *c, const Refe
            check_tensor(report, context, r->out, NULL, &only_y, error) &&
            check_tensor(report, context, r->out, dy_data, &dy, error) &&
            check_tensor(report, context, r->in, before, &dx, error) &&
-           (taps = check_bytes(report, context, maxgl_shape_bytes(&r->out), NULL, error)) &&
+           (taps = check_bytes(report, context, maxgl_shape_floats(&r->out) * sizeof(gint32), NULL, error)) &&
            maxgl_max_pool_forward(sequence, &c->pool, x.buffer, y.buffer, taps, error) &&
            maxgl_max_pool_forward(sequence, &c->pool, x.buffer, only_y.buffer, NULL, error) &&
            maxgl_max_pool_backward(sequence, &c->pool, dy.buffer, taps, dx.buffer, c->accumulate, error) &&
@@ -225,6 +228,10 @@ static gboolean check(MaxglContext *context, guint index, CheckReport *report, G
                      *dy = check_random(maxgl_shape_elements(&out), 10 * index + 1);
     g_autofree float *before =
         c->accumulate ? check_random(maxgl_shape_elements(&c->pool.input), 10 * index + 2) : NULL;
+    check_stored(out.storage, x, maxgl_shape_elements(&c->pool.input));
+    check_stored(out.storage, dy, maxgl_shape_elements(&out));
+    if (before)
+        check_stored(out.storage, before, maxgl_shape_elements(&c->pool.input));
     Reference reference;
     reference_init(&reference, c, x, dy, before);
     gboolean ok = run_and_compare(context, c, &reference, report, x, dy, before, error);

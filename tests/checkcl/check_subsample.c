@@ -4,18 +4,25 @@
 #include "ops/subsample.h"
 
 static const MaxglSubsample cases[] = {
-    {{1, 1, 1, 1, 1, 1}, 1, {1, 1, 1}},    {{2, 3, 3, 5, 4, 1}, 7, {2, 2, 2}},
-    {{2, 3, 4, 3, 5, 4}, 6, {2, 2, 2}},    {{1, 8, 2, 4, 4, 8}, 16, {2, 2, 2}},
-    {{3, 17, 2, 1, 3, 8}, 40, {1, 2, 3}},  {{2, 5, 3, 7, 7, 16}, 13, {2, 2, 2}},
-    {{1, 16, 4, 6, 6, 16}, 32, {2, 2, 2}}, {{2, 64, 4, 14, 14, 16}, 128, {2, 2, 2}},
+    {{1, 1, 1, 1, 1, 1}, 1, {1, 1, 1}},
+    {{2, 3, 3, 5, 4, 1}, 7, {2, 2, 2}},
+    {{2, 3, 4, 3, 5, 4}, 6, {2, 2, 2}},
+    {{1, 8, 2, 4, 4, 8}, 16, {2, 2, 2}},
+    {{3, 17, 2, 1, 3, 8}, 40, {1, 2, 3}},
+    {{2, 5, 3, 7, 7, 16}, 13, {2, 2, 2}},
+    {{1, 16, 4, 6, 6, 16}, 32, {2, 2, 2}},
+    {{2, 64, 4, 14, 14, 16}, 128, {2, 2, 2}},
+    {{2, 3, 3, 5, 4, 1, MAXGL_BFLOAT16}, 7, {2, 2, 2}},
+    {{2, 5, 3, 7, 7, 16, MAXGL_FLOAT16}, 13, {2, 2, 2}},
 };
 
 static char *describe(guint index)
 {
     const MaxglSubsample *s = &cases[index];
     g_autofree char *shape = maxgl_shape_text(&s->input);
-    return g_strdup_printf("%s to %d channels, stride %d,%d,%d, block %d", shape, s->out_channels,
-                           s->stride[0], s->stride[1], s->stride[2], s->input.block);
+    return g_strdup_printf("%s to %d channels, stride %d,%d,%d, block %d, %s", shape, s->out_channels,
+                           s->stride[0], s->stride[1], s->stride[2], s->input.block,
+                           maxgl_storage_name(s->input.storage));
 }
 
 static gboolean is_small(guint index)
@@ -42,8 +49,11 @@ static gboolean check(MaxglContext *context, guint index, CheckReport *report, G
     const MaxglShape shape = maxgl_subsample_output(s);
     const gsize nx = maxgl_shape_elements(&s->input), ny = maxgl_shape_elements(&shape);
     g_autofree float *x = check_random(nx, 1), *dy = check_random(ny, 2), *old = check_random(nx, 3);
-    g_autofree double *want = check_zeros(ny), *want_dx = check_zeros(nx),
-                      *want_sum = check_to_double(old, nx);
+    g_autofree double *want = check_zeros(ny), *want_dx = check_zeros(nx), *want_sum = NULL;
+    check_stored(shape.storage, x, nx);
+    check_stored(shape.storage, dy, ny);
+    check_stored(shape.storage, old, nx);
+    want_sum = check_to_double(old, nx);
     for (gsize i = 0; i < ny; i++) {
         const gssize from = source(s, i);
         if (from < 0)
