@@ -166,13 +166,22 @@ void check_conv3d_gradient(const MaxglConv3d *conv, guint64 seed, CheckReport *r
     check_compare_double(report, "dw along a direction", &got, &want, 1, 1e-9);
 }
 
+/* ", fp16→bf16" where not both are floats; caller frees. */
+static char *describe_storage(const MaxglConv3d *conv)
+{
+    if (conv->input.storage == MAXGL_FLOAT32 && conv->out_storage == MAXGL_FLOAT32)
+        return g_strdup(conv->tf32 ? ", tf32" : "");
+    return g_strdup_printf(", %s→%s", maxgl_storage_name(conv->input.storage),
+                           maxgl_storage_name(conv->out_storage));
+}
+
 char *check_conv3d_describe(const MaxglConv3d *conv)
 {
-    g_autofree char *input = maxgl_shape_text(&conv->input);
+    g_autofree char *input = maxgl_shape_text(&conv->input), *storage = describe_storage(conv);
     const int *k = conv->kernel, *s = conv->stride, *p = conv->pad;
-    return g_strdup_printf("%s, K %d, kernel %d×%d×%d, stride %d×%d×%d, pad %d×%d×%d, blocks %d→%d", input,
+    return g_strdup_printf("%s, K %d, kernel %d×%d×%d, stride %d×%d×%d, pad %d×%d×%d, blocks %d→%d%s", input,
                            conv->out_channels, k[0], k[1], k[2], s[0], s[1], s[2], p[0], p[1], p[2],
-                           conv->input.block, conv->out_block);
+                           conv->input.block, conv->out_block, storage);
 }
 
 /* The random inputs of one case in float (for the device) and double (for the reference). */
@@ -183,7 +192,7 @@ typedef struct {
     double *x64, *w64, *y64, *bias64;
 } Numbers;
 
-static Numbers *numbers_new(const MaxglConv3d *conv, guint64 seed)
+static Numbers *numbers_new(const MaxglConv3d *conv, const CheckConv3dAlgorithm *algorithm, guint64 seed)
 {
     Numbers *v = g_new0(Numbers, 1);
     v->out = check_conv3d_output(conv);
@@ -194,6 +203,13 @@ static Numbers *numbers_new(const MaxglConv3d *conv, guint64 seed)
     v->x = check_random(v->x_count, seed);
     v->w = check_random(v->w_count, seed + 1);
     v->y = check_random(v->y_count, seed + 2);
+    check_stored(conv->input.storage, v->x, v->x_count);
+    check_stored(conv->out_storage, v->y, v->y_count);
+    if (algorithm->round_factors) {
+        algorithm->round_factors(conv, v->x, v->x_count);
+        algorithm->round_factors(conv, v->w, v->w_count);
+        algorithm->round_factors(conv, v->y, v->y_count);
+    }
     v->bias = check_random((gsize)v->out.c, seed + 3);
     v->w_packed = g_new0(float, v->w_floats);
     maxgl_conv3d_pack_weights(conv, v->w, v->w_packed);
@@ -226,12 +242,11 @@ typedef struct {
     CheckReport *report;
 } Case;
 
-/* What a buffer holds that a pass must overwrite. */
-static float *garbage_new(gsize floats)
+/* What a buffer holds that a pass must overwrite: NaN, whatever the storage. */
+static void *garbage_new(gsize bytes)
 {
-    float *values = g_new(float, floats);
-    for (gsize i = 0; i < floats; i++)
-        values[i] = NAN;
+    void *values = g_malloc(bytes);
+    memset(values, 0xff, bytes);
     return values;
 }
 
@@ -243,18 +258,17 @@ static gboolean make_workspace(const Case *c, gsize bytes, cl_mem *workspace, GE
     *workspace = NULL;
     if (!bytes)
         return TRUE;
-    g_autofree float *garbage = garbage_new(floats);
-    *workspace = check_buffer(c->report, c->context, floats, garbage, error);
+    g_autofree void *garbage = garbage_new(floats * sizeof(float));
+    *workspace = check_bytes(c->report, c->context, floats * sizeof(float), garbage, error);
     return *workspace != NULL;
 }
 
 /* Runs what was appended, twice over @buffer restored to @before, and compares the bits of the two results.
  */
 static gboolean run_twice(const Case *c, MaxglSequence *sequence, const char *what, cl_mem buffer,
-                          const float *before, gsize floats, GError **error)
+                          const void *before, gsize bytes, GError **error)
 {
-    const gsize bytes = floats * sizeof(float);
-    g_autofree float *first = g_malloc(bytes), *second = g_malloc(bytes);
+    g_autofree void *first = g_malloc(bytes), *second = g_malloc(bytes);
     for (int run = 0; run < 2; run++)
         if (!maxgl_buffer_write(c->context, buffer, 0, before, bytes, error) ||
             !maxgl_sequence_run(sequence, error) ||
@@ -269,7 +283,7 @@ static gboolean check_forward(const Case *c, gboolean with_epilogue, GError **er
 {
     const Numbers *v = c->numbers;
     const char *what = with_epilogue ? "forward with bias, residual, relu" : "forward";
-    const gsize floats = maxgl_shape_floats(&v->out);
+    const gsize bytes = maxgl_shape_bytes(&v->out);
     MaxglTensor y = {.shape = v->out}, residual = {.shape = v->out};
     cl_mem bias = NULL, workspace = NULL;
     g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(c->context);
@@ -283,10 +297,10 @@ static gboolean check_forward(const Case *c, gboolean with_epilogue, GError **er
             return FALSE;
     }
     const MaxglConv3dEpilogue epilogue = {.bias = bias, .residual = residual.buffer, .relu = TRUE};
-    g_autofree float *before = garbage_new(floats);
+    g_autofree void *before = garbage_new(bytes);
     if (!c->algorithm->forward(sequence, c->conv, c->x.buffer, c->weights, y.buffer,
                                with_epilogue ? &epilogue : NULL, workspace, error) ||
-        !run_twice(c, sequence, what, y.buffer, before, floats, error))
+        !run_twice(c, sequence, what, y.buffer, before, bytes, error))
         return FALSE;
     g_autofree double *want = check_zeros(v->y_count);
     check_conv3d_forward(c->conv, v->x64, v->w64, with_epilogue ? v->bias64 : NULL,
@@ -298,22 +312,25 @@ static gboolean check_backward_data(const Case *c, gboolean accumulate, GError *
 {
     const Numbers *v = c->numbers;
     const char *what = accumulate ? "backward data, accumulating" : "backward data";
-    const gsize floats = maxgl_shape_floats(&c->conv->input);
-    MaxglTensor dx = {.shape = c->conv->input};
+    const MaxglShape *in = &c->conv->input;
+    const gsize bytes = maxgl_shape_bytes(in);
+    MaxglTensor dx = {.shape = *in};
     cl_mem workspace = NULL;
     g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(c->context);
-    if (!check_tensor(c->report, c->context, c->conv->input, NULL, &dx, error) ||
+    if (!check_tensor(c->report, c->context, *in, NULL, &dx, error) ||
         !make_workspace(c, c->algorithm->backward_data_workspace(c->context, c->conv), &workspace, error))
         return FALSE;
-    g_autofree float *before = garbage_new(floats);
+    g_autofree void *before = garbage_new(bytes);
     g_autofree double *want = check_zeros(v->x_count);
     if (accumulate) {
-        maxgl_shape_pack(&c->conv->input, v->x, before);
+        g_autofree float *blocked = g_new(float, maxgl_shape_floats(in));
+        maxgl_shape_pack(in, v->x, blocked);
+        maxgl_storage_pack(in->storage, blocked, before, maxgl_shape_floats(in));
         memcpy(want, v->x64, v->x_count * sizeof *want);
     }
     if (!c->algorithm->backward_data(sequence, c->conv, c->dy.buffer, c->weights, dx.buffer, accumulate,
                                      workspace, error) ||
-        !run_twice(c, sequence, what, dx.buffer, before, floats, error))
+        !run_twice(c, sequence, what, dx.buffer, before, bytes, error))
         return FALSE;
     check_conv3d_backward_data(c->conv, v->y64, v->w64, want);
     return check_compare_tensor(c->report, c->context, what, &dx, want, 1e-5, error);
@@ -328,10 +345,12 @@ static gboolean check_backward_weights(const Case *c, GError **error)
     if (!dw ||
         !make_workspace(c, c->algorithm->backward_weights_workspace(c->context, c->conv), &workspace, error))
         return FALSE;
-    g_autofree float *before = garbage_new(v->w_floats), *packed = g_new(float, v->w_floats);
+    const gsize bytes = v->w_floats * sizeof(float);
+    g_autofree void *before = garbage_new(bytes);
+    g_autofree float *packed = g_new(float, v->w_floats);
     if (!c->algorithm->backward_weights(sequence, c->conv, c->x.buffer, c->dy.buffer, dw, workspace, error) ||
-        !run_twice(c, sequence, "backward weights", dw, before, v->w_floats, error) ||
-        !maxgl_buffer_read(c->context, dw, 0, packed, v->w_floats * sizeof(float), error))
+        !run_twice(c, sequence, "backward weights", dw, before, bytes, error) ||
+        !maxgl_buffer_read(c->context, dw, 0, packed, bytes, error))
         return FALSE;
 
     /* In device layout, so that the entries of padding channels are compared (with zero) too. */
@@ -349,7 +368,7 @@ static gboolean check_backward_weights(const Case *c, GError **error)
 gboolean check_conv3d_algorithm(MaxglContext *context, const CheckConv3dAlgorithm *algorithm,
                                 const MaxglConv3d *conv, guint64 seed, CheckReport *report, GError **error)
 {
-    g_autoptr(Numbers) numbers = numbers_new(conv, seed);
+    g_autoptr(Numbers) numbers = numbers_new(conv, algorithm, seed);
     Case c = {.context = context, .algorithm = algorithm, .conv = conv, .numbers = numbers, .report = report};
     c.weights = check_buffer(report, context, numbers->w_floats, numbers->w_packed, error);
     return c.weights && check_tensor(report, context, conv->input, numbers->x, &c.x, error) &&

@@ -35,13 +35,15 @@ typedef struct {
                               cl_mem dx, gboolean accumulate, cl_mem workspace, GError **error);
     gboolean (*backward_weights)(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy,
                                  cl_mem dw, cl_mem workspace, GError **error);
+    /** Rounds factors as the algorithm does before it multiplies them; NULL: as their storage does. */
+    void (*round_factors)(const MaxglConv3d *conv, float *values, gsize n);
 } CheckConv3dAlgorithm;
 
 /**
- * Runs on random numbers from @seed: forward plain and with bias, residual and ReLU together, backward data
- * overwriting and accumulating, backward weights; outputs that are overwritten hold garbage before. Every
- * result is compared with the reference (relative L2 error 1e-5; padding channels zero) and must have the
- * same bits in a second run.
+ * Runs on random numbers from @seed, rounded to what tensors can store and factors can be: forward plain and
+ * with bias, residual and ReLU together, backward data overwriting and accumulating, backward weights;
+ * outputs that are overwritten hold garbage before. Every result is compared with the reference (relative L2
+ * error 1e-5; padding channels zero) and must have the same bits in a second run.
  */
 gboolean check_conv3d_algorithm(MaxglContext *context, const CheckConv3dAlgorithm *algorithm,
                                 const MaxglConv3d *conv, guint64 seed, CheckReport *report, GError **error);
