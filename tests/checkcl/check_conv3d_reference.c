@@ -21,10 +21,11 @@ static int positions(int size, int kernel, int stride, int pad)
 MaxglShape check_conv3d_output(const MaxglConv3d *conv)
 {
     const MaxglShape *in = &conv->input;
-    return maxgl_shape(in->n, conv->out_channels,
-                       positions(in->t, conv->kernel[0], conv->stride[0], conv->pad[0]),
-                       positions(in->h, conv->kernel[1], conv->stride[1], conv->pad[1]),
-                       positions(in->w, conv->kernel[2], conv->stride[2], conv->pad[2]), conv->out_block);
+    const MaxglShape out = maxgl_shape(
+        in->n, conv->out_channels, positions(in->t, conv->kernel[0], conv->stride[0], conv->pad[0]),
+        positions(in->h, conv->kernel[1], conv->stride[1], conv->pad[1]),
+        positions(in->w, conv->kernel[2], conv->stride[2], conv->pad[2]), conv->out_block);
+    return maxgl_shape_stored(out, conv->out_storage);
 }
 
 static gsize weight_count(const MaxglConv3d *conv)
