@@ -11,7 +11,7 @@ build=(gcc libc6-dev cmake ninja-build pkg-config
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev)
 run=(pocl-opencl-icd
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav)
-tests=(libcmocka-dev oclgrind clang-format clang-tidy git jq python3 python3-sklearn)
+tests=(libcmocka-dev oclgrind clang-format clang-tidy git jq python3 python3-jsonschema python3-sklearn)
 bench=(libopenblas0-pthread python3-numpy python3-torch python3-torchvision)
 
 wanted=("${build[@]}" "${run[@]}")

@@ -1,7 +1,6 @@
 #include "bench/compare.h"
 
-#include "base/file.h"
-#include "bench/timing.h"
+#include "bench/record.h"
 #include "eval/html.h"
 
 #include <maxgl/error.h>
@@ -294,20 +293,11 @@ static void label_measurers(const Reader *r)
 static gboolean read_file(MaxglComparison *c, const char *path, GError **error)
 {
     const Reader r = {c, path, c->measurers->len};
-    g_autoptr(GMappedFile) file = maxgl_file_map(path, error);
-    g_autoptr(JsonParser) parser = json_parser_new();
-    g_autoptr(GError) reason = NULL;
-    if (!file)
+    g_autoptr(JsonParser) parser = maxgl_record_parse(path, error);
+    if (!parser)
         return FALSE;
-    if (g_mapped_file_get_length(file) == 0)
-        return refuse(&r, error, "is empty");
-    if (!json_parser_load_from_data(parser, g_mapped_file_get_contents(file),
-                                    (gssize)g_mapped_file_get_length(file), &reason)) {
-        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: is no JSON (%s)", path, reason->message);
-        return FALSE;
-    }
     JsonNode *root = json_parser_get_root(parser);
-    JsonObject *object = root && JSON_NODE_HOLDS_OBJECT(root) ? json_node_get_object(root) : NULL;
+    JsonObject *object = JSON_NODE_HOLDS_OBJECT(root) ? json_node_get_object(root) : NULL;
     JsonArray *results = maxgl_json_array(object, "results");
     gboolean ok = object || refuse(&r, error, "no record of maxgl-cl bench or vs_pytorch.py");
     if (ok && !results)

@@ -161,7 +161,8 @@ void maxgl_record_data(JsonBuilder *b, const GArray *rows)
         maxgl_record_number(b, "clips", (double)row->clips);
         maxgl_record_number(b, "seconds", row->seconds);
         maxgl_record_number(b, "clips_per_s", (double)row->clips / row->seconds);
-        maxgl_record_number(b, "waiting", row->waiting);
+        if (row->waiting >= 0)
+            maxgl_record_number(b, "waiting", row->waiting);
         json_builder_end_object(b);
     }
     json_builder_end_array(b);

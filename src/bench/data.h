@@ -18,7 +18,8 @@ typedef struct {
     const char *name; /**< "decode", "decode, prepare", "cache, prepare"; static */
     guint64 clips;    /**< delivered (and prepared) in … */
     double seconds;
-    double waiting; /**< part of that time in which no batch was ready */
+    double
+        waiting; /**< part of that time in which no batch was ready; negative: there was none to wait for */
 } MaxglDataRow;
 
 /**

@@ -112,7 +112,7 @@ static gboolean measure_whole(Heads *h, MaxglBenchRun *run, GError **error)
     *run = (MaxglBenchRun){.flops = direct_flops(h->options)};
     const gboolean ok = make_features(h, error) && make_parameters(h, error) && prepare(h, error);
     run->build_seconds = (double)(g_get_monotonic_time() - start) * 1e-6;
-    return ok && maxgl_bench_run(h->context, run_once, h, h->options->repeats, run, error);
+    return ok && maxgl_bench_run(h->context, run_once, h, h->options->repeats, h->options->limit, run, error);
 }
 
 static void heads_clear(Heads *h)
@@ -145,4 +145,29 @@ GPtrArray *maxgl_bench_heads(MaxglContext *context, const MaxglHeadsOptions *opt
                    maxgl_bench_pairs(material, options, TRUE, rows, error)
                ? g_steal_pointer(&rows)
                : NULL;
+}
+
+void maxgl_heads_options_init(MaxglHeadsOptions *options, const MaxglResnet *resnet, int videos)
+{
+    const MaxglMap map = resnet->tensors[maxgl_resnet_tap(resnet, "layer3")].map;
+    *options = (MaxglHeadsOptions){.videos = videos,
+                                   .clips = 2,
+                                   .features = maxgl_resnet_features(resnet),
+                                   .channels = map.c,
+                                   .regions = map.t * map.h * map.w,
+                                   .hidden = 512,
+                                   .repeats = 5,
+                                   .estimator = MAXGL_MI_JSD,
+                                   .discriminator = MAXGL_DISCRIMINATOR_CONCAT};
+}
+
+void maxgl_record_heads(JsonBuilder *b, const MaxglHeadsOptions *o)
+{
+    maxgl_record_string(b, "estimator", maxgl_mi_estimator_names[o->estimator]);
+    maxgl_record_string(b, "discriminator", maxgl_discriminator_names[o->discriminator]);
+    maxgl_record_number(b, "clips_per_video", o->clips);
+    maxgl_record_number(b, "regions", o->regions);
+    maxgl_record_number(b, "features", o->features);
+    maxgl_record_number(b, "channels", o->channels);
+    maxgl_record_number(b, "hidden", o->hidden);
 }

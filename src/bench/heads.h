@@ -4,6 +4,7 @@
 
 #include "bench/run.h"
 #include "net/max_gl.h"
+#include "net/resnet3d.h"
 
 typedef struct {
     int videos;   /**< N, at least 2 */
@@ -13,9 +14,14 @@ typedef struct {
     int regions;  /**< R of it, at least 1 */
     int hidden;   /**< width of the discriminators */
     int repeats;  /**< timed runs, at least 1 */
+    double limit; /**< no further run of the whole is begun after so many seconds; 0: no limit */
     MaxglMiEstimator estimator;
     MaxglDiscriminator discriminator;
 } MaxglHeadsOptions;
+
+/** The heads of @resnet: its features, the channels and all positions of its layer3; two clips a video,
+ * discriminators of 512, jsd and concat, 5 runs. @videos: N. */
+void maxgl_heads_options_init(MaxglHeadsOptions *options, const MaxglResnet *resnet, int videos);
 
 /**
  * Measures, on random features, the heads as training runs them (Global-MI and Local-MI of the same clip;
@@ -27,5 +33,8 @@ typedef struct {
  */
 GPtrArray *maxgl_bench_heads(MaxglContext *context, const MaxglHeadsOptions *options, MaxglBenchRun *run,
                              GError **error);
+
+/** Members: how pairs are scored, and sizes except the number of videos. */
+void maxgl_record_heads(JsonBuilder *record, const MaxglHeadsOptions *options);
 
 #endif

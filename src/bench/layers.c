@@ -166,7 +166,9 @@ GPtrArray *maxgl_bench_layers(MaxglContext *context, const MaxglResnet *resnet,
     g_autoptr(GArray) kinds = find_kinds(&plan);
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)maxgl_bench_row_free);
     g_autoptr(MaxglProgress) progress = maxgl_progress_new("layers", kinds->len);
-    for (guint i = 0; i < kinds->len; i++) {
+    const gint64 begun = g_get_monotonic_time();
+    guint i = 0;
+    for (; i < kinds->len && (options->limit <= 0 || maxgl_seconds_since(begun) < options->limit); i++) {
         const Kind *kind = &g_array_index(kinds, Kind, i);
         if (i % ROOF_EVERY == 0 && !maxgl_roof_measure(context, roof, error))
             return NULL;
@@ -174,6 +176,8 @@ GPtrArray *maxgl_bench_layers(MaxglContext *context, const MaxglResnet *resnet,
         if (!measure_kind(&plan, kind, rows, error))
             return NULL;
     }
+    if (options->left)
+        *options->left = kinds->len - i;
     return maxgl_roof_measure(context, roof, error) ? g_steal_pointer(&rows) : NULL;
 }
 

@@ -9,6 +9,8 @@ typedef struct {
     int batch;      /**< clips at once, at least 1 */
     gboolean exact; /**< see MaxglConv3d */
     int repeats;    /**< timed runs of each pass, at least 1 */
+    double limit;   /**< no further kind of layer is begun after so many seconds; 0: no limit */
+    guint *left;    /**< out: the kinds that were not; or NULL */
 } MaxglLayersOptions;
 
 /**

@@ -106,7 +106,7 @@ gboolean maxgl_network_bench(MaxglContext *context, const MaxglResnet *resnet, c
     gboolean ok = fill_input(context, maxgl_network_input(network), error) &&
                   (!training || training_init(context, network, parameters, &step.training, error));
     run->build_seconds = (double)(g_get_monotonic_time() - start) * 1e-6;
-    ok = ok && maxgl_bench_run(context, run_once, &step, bench->repeats, run, error);
+    ok = ok && maxgl_bench_run(context, run_once, &step, bench->repeats, bench->limit, run, error);
     training_clear(context, &step.training);
     return ok;
 }

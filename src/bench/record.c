@@ -1,8 +1,10 @@
 #include "bench/record.h"
 
+#include "base/file.h"
 #include "base/json.h"
 
 #include <math.h>
+#include <maxgl/error.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -125,6 +127,27 @@ gboolean maxgl_record_write(JsonBuilder *b, const char *path, GError **error)
 {
     json_builder_end_object(b);
     return maxgl_json_write(b, path, error);
+}
+
+JsonParser *maxgl_record_parse(const char *path, GError **error)
+{
+    g_autoptr(GMappedFile) file = maxgl_file_map(path, error);
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autoptr(GError) reason = NULL;
+    if (!file)
+        return NULL;
+    if (g_mapped_file_get_length(file) == 0) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: is empty", path);
+        return NULL;
+    }
+    if (!json_parser_load_from_data(parser, g_mapped_file_get_contents(file),
+                                    (gssize)g_mapped_file_get_length(file), &reason) ||
+        !json_parser_get_root(parser)) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: is no JSON (%s)", path,
+                    reason ? reason->message : "nothing in it");
+        return NULL;
+    }
+    return g_steal_pointer(&parser);
 }
 
 static guint64 status_bytes(const char *key)

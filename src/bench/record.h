@@ -41,6 +41,10 @@ void maxgl_record_rows(JsonBuilder *record, const GPtrArray *rows, const MaxglRo
 /** Ends the record and writes it. MAXGL_ERROR_IO. */
 gboolean maxgl_record_write(JsonBuilder *record, const char *path, GError **error);
 
+/** Reads the JSON file @path, whatever is in it. MAXGL_ERROR_NOT_FOUND, MAXGL_ERROR_IO; MAXGL_ERROR_FORMAT if
+ * it is empty or no JSON. */
+JsonParser *maxgl_record_parse(const char *path, GError **error);
+
 /** Memory of the process now, bytes: VmRSS of Linux; 0 where that is not known. */
 guint64 maxgl_resident_bytes(void);
 

@@ -13,38 +13,108 @@
  * stay in the registers of AVX2's sixteen. */
 enum { CHAINS = 12 };
 
-static gboolean time_fma(MaxglContext *context, cl_mem out, int vector, gsize items, int rounds,
-                         MaxglTimes *times, GError **error)
+static gsize group_of(MaxglContext *context)
 {
-    g_autofree char *options = g_strdup_printf("-DVECTOR=%d -DCHAINS=%d", vector, CHAINS);
-    MaxglLaunch launch = {.file = "peak.cl", .kernel = "peak_fma", .options = options};
-    maxgl_grid_items(context, items, &launch);
+    return (gsize)maxgl_tuning_int(context->tuning, "elementwise", NULL, "group", 64);
+}
+
+/* A kernel (out, rounds, a, b) that does so much work a round. */
+typedef struct {
+    const char *file, *kernel;
+    const char *options;
+    gsize items;     /* work-items */
+    gsize out_bytes; /* written by each at the end */
+    double work;     /* of all work-items together in a round */
+    float a, b;
+} Busy;
+
+static gboolean time_busy(MaxglContext *context, const Busy *busy, cl_mem out, int rounds, MaxglTimes *times,
+                          GError **error)
+{
+    MaxglLaunch launch = {.file = busy->file, .kernel = busy->kernel, .options = busy->options};
+    maxgl_grid_items(context, busy->items, &launch);
     g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
-    return maxgl_sequence_add(sequence, &launch, error, "miff", out, rounds, 0.9999, 0.0001) &&
+    return maxgl_sequence_add(sequence, &launch, error, "miff", out, rounds, (double)busy->a,
+                              (double)busy->b) &&
            maxgl_time_sequence(sequence, REPEATS, times, error);
 }
 
-/* Runs that are long enough for launching them not to count. */
-static gboolean measure_fma(MaxglContext *context, double *flops, GError **error)
+/* Work a second, of runs that are long enough for launching them not to count; *@rate stays if it is higher.
+ */
+static gboolean measure_busy(MaxglContext *context, const Busy *busy, double *rate, GError **error)
 {
-    const int group = maxgl_tuning_int(context->tuning, "elementwise", NULL, "group", 64);
-    const int vector = maxgl_grid_vector(context, 16);
-    const gsize items = (gsize)context->info->compute_units * (group > 1 ? (gsize)group * 32 : 8);
     MaxglTimes times = {0};
-    cl_mem out = maxgl_buffer_new(context, (items + (gsize)group) * (gsize)vector * sizeof(float),
+    cl_mem out = maxgl_buffer_new(context, (busy->items + group_of(context)) * busy->out_bytes,
                                   "sums of the peak", error);
     if (!out)
         return FALSE;
     int rounds = 1 << 10;
-    gboolean ok = time_fma(context, out, vector, items, rounds, &times, error);
+    gboolean ok = time_busy(context, busy, out, rounds, &times, error);
     while (ok && times.min < LONG_ENOUGH && rounds < MOST_ROUNDS) {
         rounds *= times.min < LONG_ENOUGH / 8 ? 8 : 2;
-        ok = time_fma(context, out, vector, items, rounds, &times, error);
+        ok = time_busy(context, busy, out, rounds, &times, error);
     }
     maxgl_buffer_free(context, out);
     if (ok)
-        *flops = MAX(*flops, 2.0 * CHAINS * vector * (double)items * rounds / times.min);
+        *rate = MAX(*rate, busy->work * rounds / times.min);
     return ok;
+}
+
+/* Enough to fill the device. */
+static gsize items_of(MaxglContext *context)
+{
+    const gsize group = group_of(context);
+    return (gsize)context->info->compute_units * (group > 1 ? group * 32 : 8);
+}
+
+static gboolean measure_fma(MaxglContext *context, double *flops, GError **error)
+{
+    const int vector = maxgl_grid_vector(context, 16);
+    const gsize items = items_of(context);
+    g_autofree char *options = g_strdup_printf("-DVECTOR=%d -DCHAINS=%d", vector, CHAINS);
+    const Busy busy = {.file = "peak.cl",
+                       .kernel = "peak_fma",
+                       .options = options,
+                       .items = items,
+                       .out_bytes = (gsize)vector * sizeof(float),
+                       .work = 2.0 * CHAINS * vector * (double)items,
+                       .a = 0.9999F,
+                       .b = 0.0001F};
+    return measure_busy(context, &busy, flops, error);
+}
+
+gboolean maxgl_roof_measure_half(MaxglContext *context, double *flops, GError **error)
+{
+    enum { VECTOR = 8, HALF_CHAINS = 6 }; /* of the kernel; as many registers on a GPU as float32's */
+    const gsize items = items_of(context);
+    g_autofree char *options = g_strdup_printf("-DCHAINS=%d", HALF_CHAINS);
+    const Busy busy = {.file = "peak_half.cl",
+                       .kernel = "peak_fma_half",
+                       .options = options,
+                       .items = items,
+                       .out_bytes = VECTOR * sizeof(float),
+                       .work = 2.0 * HALF_CHAINS * VECTOR * (double)items,
+                       .a = 0.99F,
+                       .b = 0.01F};
+    return measure_busy(context, &busy, flops, error);
+}
+
+gboolean maxgl_roof_measure_local(MaxglContext *context, double *bytes, GError **error)
+{
+    enum { SLOTS = 256, READS = 8 }; /* a few KiB a work-group, so that many of them run at once */
+    const int vector = maxgl_grid_vector(context, 16);
+    const gsize items = items_of(context);
+    g_autofree char *options = g_strdup_printf("-DVECTOR=%d -DCHAINS=%d -DSLOTS=%d -DGROUP=%d", vector, READS,
+                                               SLOTS, (int)group_of(context));
+    const Busy busy = {.file = "peak.cl",
+                       .kernel = "peak_local",
+                       .options = options,
+                       .items = items,
+                       .out_bytes = (gsize)vector * sizeof(float),
+                       .work = (double)READS * vector * sizeof(float) * (double)items,
+                       .a = 0,
+                       .b = 0.0625F};
+    return measure_busy(context, &busy, bytes, error);
 }
 
 static gboolean time_copy(MaxglContext *context, cl_mem x, cl_mem y, gsize bytes, MaxglTimes *times,

@@ -15,4 +15,13 @@ typedef struct {
  * MiB on the device (less where it has less). MAXGL_ERROR_DEVICE, MAXGL_ERROR_LIMIT. */
 gboolean maxgl_roof_measure(MaxglContext *context, MaxglRoof *roof, GError **error);
 
+/** The most floating-point operations a second in half precision, on a device with cl_khr_fp16 (info->fp16);
+ * a higher number in *@flops stays. The same errors. */
+gboolean maxgl_roof_measure_half(MaxglContext *context, double *flops, GError **error);
+
+/** The most bytes a second read from local memory by all compute units together; a higher number in *@bytes
+ * stays. Where local memory is a part of global memory (a CPU) that is a cache's bandwidth. The same errors.
+ */
+gboolean maxgl_roof_measure_local(MaxglContext *context, double *bytes, GError **error);
+
 #endif

@@ -3,20 +3,21 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 
-gboolean maxgl_bench_run(MaxglContext *context, MaxglBenchWork work, gpointer data, int n, MaxglBenchRun *run,
-                         GError **error)
+gboolean maxgl_bench_run(MaxglContext *context, MaxglBenchWork work, gpointer data, int n, double limit,
+                         MaxglBenchRun *run, GError **error)
 {
     g_autoptr(MaxglProgress) progress = maxgl_progress_new("runs", n + 1);
+    const gint64 begun = g_get_monotonic_time();
     run->seconds = g_new0(double, n);
-    run->n = n;
-    for (int i = 0; i <= n; i++) {
+    run->n = 0;
+    for (int i = 0; i <= n && (i < 2 || limit <= 0 || maxgl_seconds_since(begun) < limit); i++) {
         const gint64 start = g_get_monotonic_time();
         if (!maxgl_interrupt_check(error) || !work(data, (guint32)i + 1, error) ||
             !maxgl_context_finish(context, error))
             return FALSE;
         const double seconds = (double)(g_get_monotonic_time() - start) * 1e-6;
         if (i > 0)
-            run->seconds[i - 1] = seconds;
+            run->seconds[run->n++] = seconds;
         maxgl_progress_set(progress, i + 1, "%.1f ms", seconds * 1e3);
     }
     run->device_bytes = context->peak;

@@ -17,11 +17,11 @@ typedef struct {
 /** One execution, of number @number (1, 2, …); need not wait. */
 typedef gboolean (*MaxglBenchWork)(gpointer data, guint32 number, GError **error);
 
-/** Executes @work once without looking at the clock, then @n times, each waited for; fills seconds and
- * bytes. Shows its progress on stderr. Errors: @work's, MAXGL_ERROR_DEVICE, MAXGL_ERROR_CANCELLED after
- * Ctrl-C. */
-gboolean maxgl_bench_run(MaxglContext *context, MaxglBenchWork work, gpointer data, int n, MaxglBenchRun *run,
-                         GError **error);
+/** Executes @work once without looking at the clock, then @n times, each waited for, or at least once and
+ * until @limit seconds are over (0: no limit); fills seconds, n and bytes. Shows its progress on stderr.
+ * Errors: @work's, MAXGL_ERROR_DEVICE, MAXGL_ERROR_CANCELLED after Ctrl-C. */
+gboolean maxgl_bench_run(MaxglContext *context, MaxglBenchWork work, gpointer data, int n, double limit,
+                         MaxglBenchRun *run, GError **error);
 void maxgl_bench_run_clear(MaxglBenchRun *run);
 
 /** Members of a record. */
