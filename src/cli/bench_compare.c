@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static void add_measurement(MaxglTable *table, const MaxglMeasurement *m)
+static void add_measurement(MaxglTable *table, MaxglComparedKind kind, const MaxglMeasurement *m)
 {
-    if (!maxgl_measured(m))
-        maxgl_table_add(table, "–");
+    g_autofree char *text = maxgl_measurement_text(m);
+    if (kind == MAXGL_COMPARE_LIMITS || !maxgl_measured(m))
+        maxgl_table_add(table, text);
     else if (m->clips > 0)
         maxgl_table_addf(table, "%.1f clips/s", m->clips);
     else
@@ -42,14 +43,14 @@ static void print_work(const MaxglComparison *c, const MaxglComparedWork *work)
     g_autoptr(MaxglTable) table = table_of(c, work);
     for (guint r = 0; r < work->rows->len; r++) {
         const MaxglComparedRow *row = g_ptr_array_index(work->rows, r);
-        if (work->kind == MAXGL_COMPARE_LAYERS)
+        if (work->kind == MAXGL_COMPARE_LAYERS || work->kind == MAXGL_COMPARE_SUITE_LAYERS)
             maxgl_table_addf(table, "%s, %s", row->name, row->pass);
         else
             maxgl_table_add(table, work->kind == MAXGL_COMPARE_WHOLE ? row->pass : row->name);
         const MaxglMeasurement *first = &row->measurements[g_array_index(work->by, guint, 0)];
         for (guint i = 0; i < work->by->len; i++) {
             const MaxglMeasurement *m = &row->measurements[g_array_index(work->by, guint, i)];
-            add_measurement(table, m);
+            add_measurement(table, work->kind, m);
             if (i > 0)
                 add_ratio(table, first, m);
         }

@@ -36,6 +36,21 @@ static void write_changed(const char *from, const char *to, const char *path, co
     cli_write(to, changed);
 }
 
+/* The record @from with a prediction for each layer, the measured time. */
+static void predict(const char *from, const char *to)
+{
+    g_autofree char *text = cli_read(from);
+    g_autoptr(JsonNode) root = json_from_string(text, NULL);
+    JsonObject *layers = member(member(json_node_get_object(root), "sections"), "layers");
+    JsonArray *rows = json_object_get_array_member(layers, "rows");
+    for (guint i = 0; i < json_array_get_length(rows); i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        json_object_set_double_member(row, "predicted_s", json_object_get_double_member(row, "median_s"));
+    }
+    g_autofree char *changed = json_to_string(root, TRUE);
+    cli_write(to, changed);
+}
+
 static void suite(void **state)
 {
     static const char *const sections[] = {"peaks", "launch",    "transfers", "layers",
@@ -112,6 +127,49 @@ static void check(void **state)
     cli_assert_contains(missing->err, "missing.json: cannot read");
 }
 
+/* Two devices side by side: limits of the one that has them, a section that one could not do, predictions. */
+static void compare(void **state)
+{
+    write_changed("suite.json", "gpu1.json", "device", "\"Example GPU\"");
+    write_changed("gpu1.json", "gpu2.json", "peaks.matrix_gflop_per_s", "{\"f16\": 123000}");
+    write_changed("gpu2.json", "gpu3.json", "note", "\"<b>\"");
+    write_changed("gpu3.json", "gpu.json", "sections.training",
+                  "{\"status\": \"too large\", \"reason\": \"needs 9 GiB\", \"wall_s\": 1}");
+    g_autoptr(CliRun) run =
+        cli_expect(0, "bench", "--compare", "suite.json", "gpu.json", "-o", "devices.html", NULL);
+    cli_assert_contains(run->out, "What the device can do at most\n");
+    cli_assert_contains(run->out, "Example GPU  as fast");
+    cli_assert_contains(run->out, "123 TFLOP/s");
+    cli_assert_contains(run->out, "launch, waited for");
+    cli_assert_contains(run->out, "r3d-vcop@0.0625, training, clips of 4x16x16\n");
+    cli_assert_contains(run->out, "1.00×");
+    g_autofree char *page = cli_read("devices.html");
+    cli_assert_contains(page, "training: too large: needs 9 GiB");
+    cli_assert_contains(page, "&lt;b&gt;");
+    cli_assert_contains(page, "this says nothing of speed");
+    cli_assert_contains(page, "% of its limit");
+    assert_null(strstr(page, "predicted"));
+    assert_null(strstr(page, "matrix units, tf32")); /* neither has any */
+    assert_null(strstr(page, "nan"));
+    assert_null(strstr(page, "http://")); /* it needs nothing else */
+
+    g_autoptr(CliRun) same =
+        cli_expect(0, "bench", "--compare", "suite.json", "suite.json", "-o", "same.html", NULL);
+    cli_assert_contains(same->out, " (suite)"); /* two of a device are told apart */
+    predict("suite.json", "model.json");
+    g_autoptr(CliRun) model = cli_expect(0, "bench", "--compare", "model.json", "-o", "model.html", NULL);
+    g_autofree char *predicted = cli_read("model.html");
+    cli_assert_contains(predicted, "measured ÷ predicted");
+    cli_assert_contains(predicted, "predicted ms");
+    write_changed("suite.json", "odd.json", "sections.launch.batched", NULL);
+    g_autoptr(CliRun) odd = cli_expect(1, "bench", "--compare", "odd.json", "-o", "odd.html", NULL);
+    cli_assert_contains(odd->err, "odd.json: its section launch has no times");
+    write_changed("suite.json", "odd.json", "sections", NULL);
+    g_autoptr(CliRun) none = cli_expect(1, "bench", "--compare", "odd.json", "-o", "odd.html", NULL);
+    cli_assert_contains(none->err, "odd.json: a suite without sections");
+    assert_false(cli_exists("odd.html"));
+}
+
 /* Ctrl-C while it measures: no file, and the status of an interrupted program. */
 static void interrupted(void **state)
 {
@@ -148,10 +206,8 @@ static void usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(suite),
-        cmocka_unit_test(check),
-        cmocka_unit_test(interrupted),
-        cmocka_unit_test(usage),
+        cmocka_unit_test(suite),       cmocka_unit_test(check), cmocka_unit_test(compare),
+        cmocka_unit_test(interrupted), cmocka_unit_test(usage),
     };
     return cmocka_run_group_tests(tests, cli_set_up, cli_tear_down);
 }
