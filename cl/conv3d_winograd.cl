@@ -13,6 +13,7 @@
 //    STATISTICS  write statistics of y as well, a part for each register tile
 
 #define VECTOR BO
+#define INPUT_VECTOR BI
 #include "layout.clh"
 #include "conv3d_winograd_tile.clh"
 #include "moments.clh"

@@ -11,6 +11,7 @@
 //    GROUP    tiles of a group of V and M
 
 #define VECTOR BO
+#define INPUT_VECTOR BI
 #include "layout.clh"
 #include "conv3d_winograd_tile.clh"
 

@@ -12,6 +12,7 @@
 //    TILE     outputs a tile's side: 4 or 2
 
 #define VECTOR BO
+#define INPUT_VECTOR BI
 #include "layout.clh"
 #include "conv3d_winograd_tile.clh"
 #include "conv3d_winograd_input.clh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles the convolution kernels of GPUs as the shipped tuning databases ask, without a GPU: registers, spills and local
-# memory of each. Fails if a kernel does not compile or spills more than 64 bytes a work-item. Uses what is installed:
+# memory of each program, the most of its kernels. Fails if a kernel does not compile or spills more than 64 bytes a work-item. Uses what is installed:
 #   AMD     clang-19 and libclc-19 (or a newer pair)
 #   NVIDIA  the same, and ptxas of the CUDA toolkit (of PATH, or in /usr/local/cuda/bin)
 #   Intel   ocloc (Debian's intel-opencl-icd)
@@ -29,9 +29,10 @@ find_clang() { # builtins, further arguments
   done
 }
 
-# -D options of the entries for kernel conv3d_gemm that fit a vendor and architecture; later ones win.
-tile_of() { # vendor, architecture
-  grep -hE 'kernel = "conv3d_gemm"' "config/devices/$1.cfg" | grep -E "architecture = \"$2\"|vendor = \"$1\"; parameters" |
+# -D options of the entries for a kernel and pass that fit a vendor and architecture; later ones win.
+tile_of() { # vendor, architecture, kernel, pass
+  grep -hE "kernel = \"$3\"" "config/devices/$1.cfg" |
+    grep -E "(architecture = \"$2\"|vendor = \"$1\"); (shape = \"$4 .*)?parameters" |
     sed -E 's/.*parameters = \{(.*)\}; \}.*/\1/' | tr -d ' \n' | tr ';' '\n' |
     awk -F= 'NF == 2 { value[$1] = $2 } END { for (name in value) printf "-D%s=%s ", name, value[name] }'
 }
@@ -53,14 +54,14 @@ compile_amd() { # target, what, file, options
     report "$1" "$2" failed 0 0 ""
     return
   fi
-  value() { sed -nE "s/.*remark:.* $1: ([0-9]+).*/\\1/p" "$work/log" | head -1; }
-  report "$1" "$2" "$(value VGPRs)" "$(value 'ScratchSize \[bytes\/lane\]')" "$(value 'LDS Size \[bytes\/block\]')" \
-    "$(value 'Occupancy \[waves\/SIMD\]') waves a SIMD"
+  values() { sed -nE "s/.*remark:.* $1: ([0-9]+).*/\\1/p" "$work/log" | sort -n; }
+  report "$1" "$2" "$(values VGPRs | tail -1)" "$(values 'ScratchSize \[bytes\/lane\]' | tail -1)" \
+    "$(values 'LDS Size \[bytes\/block\]' | tail -1)" "$(values 'Occupancy \[waves\/SIMD\]' | head -1) waves a SIMD"
 }
 
 compile_nvidia() {
   local ptx="$work/k.ptx" limit=()
-  [[ " ${*:4} " =~ \ -DREGISTERS=([1-9][0-9]*)\  ]] && limit=("-maxrregcount=${BASH_REMATCH[1]}")
+  [[ " ${*:4} " =~ .*\ -DREGISTERS=([0-9]*)\  ]] && [ "${BASH_REMATCH[1]}" -gt 0 ] && limit=("-maxrregcount=${BASH_REMATCH[1]}")
   if ! "$clang_nvidia" -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -target nvptx64-nvidia-nvcl -Xclang -target-cpu \
     -Xclang "$1" -Xclang -target-feature -Xclang +ptx78 -O3 -Wno-linker-warnings -Xclang -mlink-bitcode-file -Xclang \
     /usr/lib/clc/nvptx64--nvidiacl.bc -Icl "${@:4}" "cl/$3" -S -o "$ptx" >"$work/log" 2>&1 ||
@@ -68,7 +69,7 @@ compile_nvidia() {
     report "$1" "$2" failed 0 0 ""
     return
   fi
-  value() { grep -oE "[0-9]+ $1" "$work/log" | head -1 | cut -d' ' -f1; }
+  value() { grep -oE "[0-9]+ $1" "$work/log" | sort -n | tail -1 | cut -d' ' -f1; }
   report "$1" "$2" "$(value registers)" "$(value 'bytes spill stores')" "$(value 'bytes smem')" ""
 }
 
@@ -81,10 +82,11 @@ compile_intel() {
     return
   fi
   strings "$work"/out/*.bin >"$work/text"
-  value() { sed -nE "s/^ *$1: +([0-9]+).*/\\1/p" "$work/text" | head -1; }
+  values() { sed -nE "s/^ *$1: +([0-9]+).*/\\1/p" "$work/text" | sort -n; }
   local private
-  private=$(sed -n '/per_thread_memory_buffers/,/kernels_misc_info/p' "$work/text" | sed -nE 's/^ *size: +([0-9]+).*/\1/p' | head -1)
-  report "$1" "$2" "$(value grf_count)" "${private:-0}" "$(value slm_size)" "SIMD $(value simd_size)"
+  private=$(sed -n '/per_thread_memory_buffers/,/- name:/p; /per_thread_memory_buffers/,/kernels_misc_info/p' "$work/text" |
+    sed -nE 's/^ *size: +([0-9]+).*/\1/p' | sort -n | tail -1)
+  report "$1" "$2" "$(values grf_count | tail -1)" "${private:-0}" "$(values slm_size | tail -1)" "SIMD $(values simd_size | head -1)"
 }
 
 # The program as the library expands it: each included file once.
@@ -109,15 +111,32 @@ compile_passes() { # vendor, target, blocks, options
   "compile_$1" "$2" "backward weights $text" conv3d_gemm_weights.cl "${@:4}" -DBI="$bi" -DBO="$bo"
 }
 
+# Winograd's method: its products with conv3d_gemm's tile, changed for the pass, and its transforms with the default vector.
+compile_winograd() { # vendor, target, tile
+  local side own=conv3d_winograd_gemm
+  # shellcheck disable=SC2046 # words
+  {
+    "compile_$1" "$2" "winograd, products" $own.cl "${@:3}" $(tile_of "$1" "$2" $own forward)
+    "compile_$1" "$2" "winograd, products for weights" ${own}_weights.cl "${@:3}" $(tile_of "$1" "$2" $own backward_weights)
+  }
+  for side in 4 2; do
+    "compile_$1" "$2" "winograd, transforms for $side × $side" conv3d_winograd_gemm_transforms.cl -DBI=16 -DBO=16 \
+      -DVECTOR=2 "-DTILE=$side" -DTRANSPOSED=0
+    "compile_$1" "$2" "winograd, transforms back for $side × $side" conv3d_winograd_gemm_transforms.cl -DBI=16 -DBO=16 \
+      -DVECTOR=2 "-DTILE=$side" -DTRANSPOSED=1
+  done
+}
+
 check() { # vendor, target
   local tile
-  tile=$(tile_of "$1" "$2")
+  tile=$(tile_of "$1" "$2" conv3d_gemm any)
   # shellcheck disable=SC2086 # words
   {
     compile_passes "$1" "$2" 16:16 $tile
     compile_passes "$1" "$2" 1:16 $tile
     # What a layer of 64 channels gets.
     [[ $tile != *-DTM=128* ]] || compile_passes "$1" "$2" 16:16 ${tile/-DTM=128/-DTM=64}
+    compile_winograd "$1" "$2" $tile
   }
 }
 
@@ -127,13 +146,13 @@ for vendor in "${vendors[@]}"; do
     amd)
       clang_amd=$(find_clang /usr/lib/clc/amdgcn--amdhsa.bc -target amdgcn-amd-amdhsa -mcpu=gfx90a -nogpulib)
       [ -n "$clang_amd" ] || { echo "amd: skipped (apt-get install clang-19 libclc-19)"; continue; }
-      for target in gfx90a gfx942 gfx1100; do check amd $target; done
+      for target in gfx90a gfx942 gfx1030 gfx1100; do check amd $target; done
       ;;
     nvidia)
       clang_nvidia=$(find_clang /usr/lib/clc/nvptx64--nvidiacl.bc -target nvptx64-nvidia-nvcl)
       [ -n "$clang_nvidia" ] || { echo "nvidia: skipped (apt-get install clang-19 libclc-19)"; continue; }
       command -v ptxas >/dev/null || { echo "nvidia: skipped (no ptxas: install the CUDA toolkit)"; continue; }
-      for target in sm_80 sm_90; do check nvidia $target; done
+      for target in sm_75 sm_80 sm_90; do check nvidia $target; done
       ;;
     intel)
       command -v ocloc >/dev/null || { echo "intel: skipped (apt-get install intel-opencl-icd)"; continue; }

@@ -2,10 +2,12 @@
 
 #include "ops/conv3d_algorithms.h"
 #include "ops/conv3d_gemm.h"
+#include "ops/conv3d_winograd_gemm.h"
 #include <string.h>
 
-static const MaxglConv3dAlgorithm *const algorithms[] = {&maxgl_conv3d_winograd, &maxgl_conv3d_gemm,
-                                                         &maxgl_conv3d_direct, &maxgl_conv3d_dot, NULL};
+static const MaxglConv3dAlgorithm *const algorithms[] = {&maxgl_conv3d_winograd, &maxgl_conv3d_winograd_gemm,
+                                                         &maxgl_conv3d_gemm,     &maxgl_conv3d_direct,
+                                                         &maxgl_conv3d_dot,      NULL};
 
 MaxglShape maxgl_conv3d_output(const MaxglConv3d *conv)
 {
