@@ -2,12 +2,17 @@
 
 #include "ops/conv3d_algorithms.h"
 #include "ops/conv3d_gemm.h"
+#include "ops/conv3d_mma.h"
 #include "ops/conv3d_winograd_gemm.h"
 #include <string.h>
 
-static const MaxglConv3dAlgorithm *const algorithms[] = {&maxgl_conv3d_winograd, &maxgl_conv3d_winograd_gemm,
-                                                         &maxgl_conv3d_gemm,     &maxgl_conv3d_direct,
-                                                         &maxgl_conv3d_dot,      NULL};
+static const MaxglConv3dAlgorithm *const algorithms[] = {&maxgl_conv3d_winograd,
+                                                         &maxgl_conv3d_winograd_gemm,
+                                                         &maxgl_conv3d_mma,
+                                                         &maxgl_conv3d_gemm,
+                                                         &maxgl_conv3d_direct,
+                                                         &maxgl_conv3d_dot,
+                                                         NULL};
 
 MaxglShape maxgl_conv3d_output(const MaxglConv3d *conv)
 {
@@ -99,9 +104,13 @@ double maxgl_conv3d_macs(const MaxglConv3d *conv)
 char *maxgl_conv3d_shape_class(const MaxglConv3d *conv)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
-    return g_strdup_printf("k%dx%dx%d s%dx%dx%d c%d k%d o%dx%dx%d", conv->kernel[0], conv->kernel[1],
+    const char *numbers = conv->input.storage == MAXGL_FLOAT32 && conv->tf32 ? " tf32"
+                          : conv->input.storage == MAXGL_FLOAT32             ? ""
+                          : conv->input.storage == MAXGL_FLOAT16             ? " fp16"
+                                                                             : " bf16";
+    return g_strdup_printf("k%dx%dx%d s%dx%dx%d c%d k%d o%dx%dx%d%s", conv->kernel[0], conv->kernel[1],
                            conv->kernel[2], conv->stride[0], conv->stride[1], conv->stride[2], conv->input.c,
-                           conv->out_channels, out.t, out.h, out.w);
+                           conv->out_channels, out.t, out.h, out.w, numbers);
 }
 
 MaxglConv3dPhase maxgl_conv3d_phase(int size, int kernel, int stride, int pad, int phase)
@@ -113,19 +122,28 @@ MaxglConv3dPhase maxgl_conv3d_phase(int size, int kernel, int stride, int pad, i
     return p;
 }
 
-/* The tuning database names an algorithm for the pass, or one for all. Where that does not support the case
- * or is not worthwhile, the last of the list that does and is takes its place; direct always does. */
+static gboolean is_usable(const MaxglConv3dAlgorithm *a, MaxglContext *context, const MaxglConv3d *conv,
+                          MaxglConv3dPass pass)
+{
+    return a->supports(conv, pass, context->info) && !(conv->exact && a->rounds_more) &&
+           (!a->worthwhile || a->worthwhile(context, conv, pass));
+}
+
+/* The tuning database names an algorithm for the pass; else it is that of matrix units, where the device has
+ * them; else the database names one for all passes. Where that does not support the case or is not
+ * worthwhile, the last of the list that does and is takes its place; direct always does. */
 static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv3d *conv,
                                           MaxglConv3dPass pass)
 {
     static const char *const pass_names[] = {"forward", "backward_data", "backward_weights"};
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
     const char *any = maxgl_tuning_string(context->tuning, "conv3d", shape, "algorithm", algorithms[0]->name);
+    if (is_usable(&maxgl_conv3d_mma, context, conv, pass))
+        any = maxgl_conv3d_mma.name;
     const char *name = maxgl_tuning_string(context->tuning, "conv3d", shape, pass_names[pass], any);
     const MaxglConv3dAlgorithm *other = NULL;
     for (const MaxglConv3dAlgorithm *const *a = algorithms; *a; a++) {
-        if (!(*a)->supports(conv, pass, context->info) || (conv->exact && (*a)->rounds_more) ||
-            ((*a)->worthwhile && !(*a)->worthwhile(context, conv, pass)))
+        if (!is_usable(*a, context, conv, pass))
             continue;
         if (g_str_equal((*a)->name, name))
             return *a;

@@ -51,7 +51,8 @@ typedef enum {
     MAXGL_CONV3D_FORWARD_PREPARED, /**< inside ops, for workspace() only */
 } MaxglConv3dPass;
 
-/** Name of the algorithm that the tuning database chooses for a pass ("direct", "winograd", "gemm"). */
+/** Name of the algorithm that the tuning database chooses for a pass ("direct", "winograd", "gemm", "mma").
+ */
 const char *maxgl_conv3d_algorithm_name(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass);
 
 /** Names of all algorithms, ended by NULL. */

@@ -34,7 +34,12 @@ extern const MaxglConv3dAlgorithm maxgl_conv3d_direct;
 extern const MaxglConv3dAlgorithm maxgl_conv3d_dot;
 extern const MaxglConv3dAlgorithm maxgl_conv3d_winograd;
 
-/** "k3x3x3 s1x1x1 c64 k64 o16x56x56": what a tuning entry's shape pattern is matched with; caller frees. */
+/** Appends dw = Σ of @count arrays of @weights floats that lie in @parts one behind the other. */
+gboolean maxgl_conv3d_add_weights_sum(MaxglSequence *sequence, cl_mem parts, cl_mem dw, gsize weights,
+                                      gsize count, GError **error);
+
+/** "k3x3x3 s1x1x1 c64 k64 o16x56x56", with " fp16", " bf16" or " tf32" behind it where factors are not
+ * floats: what a tuning entry's shape pattern is matched with; caller frees. */
 char *maxgl_conv3d_shape_class(const MaxglConv3d *conv);
 
 /** One stride phase of the input positions, i ≡ phase (mod stride), in one direction: which taps reach it,

@@ -100,8 +100,8 @@ static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, 
                          accumulate ? ACCUMULATE : 0, error);
 }
 
-static gboolean add_sum(MaxglSequence *sequence, cl_mem parts, cl_mem dw, gsize weights, gsize count,
-                        GError **error)
+gboolean maxgl_conv3d_add_weights_sum(MaxglSequence *sequence, cl_mem parts, cl_mem dw, gsize weights,
+                                      gsize count, GError **error)
 {
     enum { GROUP = 64 };
     const MaxglLaunch launch = {.file = "conv3d_gemm_weights_sum.cl",
@@ -134,7 +134,7 @@ static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *con
                             maxgl_shape_blocks(in), in->t, in->h, in->w, maxgl_shape_blocks(&out), out.t,
                             out.h, out.w, k[0], k[1], k[2], s[0], s[1], s[2], p[0], p[1], p[2]))
         return FALSE;
-    return cut.parts == 1 || add_sum(sequence, workspace, dw, weights, cut.parts, error);
+    return cut.parts == 1 || maxgl_conv3d_add_weights_sum(sequence, workspace, dw, weights, cut.parts, error);
 }
 
 static gboolean supports(const MaxglConv3d *conv, MaxglConv3dPass pass, const MaxglDeviceInfo *device)

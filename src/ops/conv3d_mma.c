@@ -1,0 +1,400 @@
+#include "ops/conv3d_mma.h"
+
+#include "ops/mma.h"
+#include <maxgl/error.h>
+
+enum { STEP_PIECES = 4, MOST_TAPS = 10 }; /* of cl/mma.clh and cl/conv3d_mma.clh */
+
+typedef struct {
+    const MaxglMma *mma;
+    gboolean emulated;
+    MaxglFactors factors;
+    int tm, tn, wm, wn, buffers, registers, groups;
+} Tile;
+
+/* The matrix product that a pass is. */
+typedef struct {
+    gsize rows, columns, depth;
+    int phases;
+} Product;
+
+static const char *const pass_names[] = {"forward", "backward_data", "backward_weights"};
+
+static gsize ceil_div(gsize a, gsize b)
+{
+    return (a + b - 1) / b;
+}
+
+static gsize taps_of(const MaxglConv3d *conv)
+{
+    return (gsize)conv->kernel[0] * conv->kernel[1] * conv->kernel[2];
+}
+
+static gsize padded_channels(const MaxglShape *shape)
+{
+    return (gsize)maxgl_shape_blocks(shape) * shape->block;
+}
+
+static MaxglFactors factors_of(const MaxglConv3d *conv)
+{
+    switch (conv->input.storage) {
+    case MAXGL_FLOAT16:
+        return MAXGL_FACTORS_FP16;
+    case MAXGL_BFLOAT16:
+        return MAXGL_FACTORS_BF16;
+    default:
+        return conv->tf32 && !conv->exact ? MAXGL_FACTORS_TF32 : MAXGL_FACTORS_FP32;
+    }
+}
+
+/* The device's units; those that may round floats can be those that do not. */
+static const MaxglMma *units_of(MaxglContext *context, const MaxglConv3d *conv, MaxglFactors *factors,
+                                gboolean *emulated)
+{
+    *factors = factors_of(conv);
+    const MaxglMma *mma = maxgl_mma_of(context, *factors, emulated);
+    if (!mma && *factors == MAXGL_FACTORS_TF32) {
+        *factors = MAXGL_FACTORS_FP32;
+        mma = maxgl_mma_of(context, *factors, emulated);
+    }
+    return mma;
+}
+
+static Product product_of(const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    const MaxglShape *in = &conv->input, out = maxgl_conv3d_output(conv);
+    const int *s = conv->stride;
+    const gsize k = padded_channels(&out), c = padded_channels(in), taps = taps_of(conv);
+    if (pass == MAXGL_CONV3D_BACKWARD_WEIGHTS)
+        return (Product){k, c * taps, out.n * maxgl_shape_pixels(&out), 1};
+    if (pass == MAXGL_CONV3D_BACKWARD_DATA) /* the largest phase */
+        return (Product){c, in->n * ceil_div(in->t, s[0]) * ceil_div(in->h, s[1]) * ceil_div(in->w, s[2]),
+                         k * taps, s[0] * s[1] * s[2]};
+    return (Product){k, out.n * maxgl_shape_pixels(&out), c * taps, 1};
+}
+
+static int waves(const Tile *tile)
+{
+    return tile->tm / tile->wm * (tile->tn / tile->wn);
+}
+
+static gsize items(const Tile *tile)
+{
+    return (gsize)waves(tile) * tile->mma->lanes;
+}
+
+static gsize tile_groups(const Tile *tile, const Product *product)
+{
+    return ceil_div(product->rows, tile->tm) * ceil_div(product->columns, tile->tn) * product->phases;
+}
+
+/* Waves are whole fragments and hold at least four rows side by side, groups are whole waves, and every
+ * work-item fetches the same number of pieces of either factor. */
+static gboolean tile_valid(const Tile *t)
+{
+    const MaxglMma *mma = t->mma;
+    if (t->wm < mma->fragment_m || t->wn < mma->fragment_n || t->wm % mma->fragment_m ||
+        t->wn % mma->fragment_n || t->tm < t->wm || t->tn < t->wn || t->tm % t->wm || t->tn % t->wn ||
+        (t->buffers != 1 && t->buffers != 2))
+        return FALSE;
+    const int fetched_a = t->tm * STEP_PIECES, fetched_b = t->tn * STEP_PIECES, n = (int)items(t);
+    return t->wm * mma->fragment_n / mma->lanes % 4 == 0 && fetched_a % n == 0 && fetched_b % n == 0 &&
+           n % STEP_PIECES == 0 && t->tm % maxgl_factors_piece(t->factors) == 0 &&
+           t->tn % maxgl_factors_piece(t->factors) == 0;
+}
+
+/* Floats that the emulation needs for each wave, at most. */
+enum { EMULATION_FLOATS = 512 };
+
+static gboolean tile_fits(const Tile *t, const MaxglConv3d *conv, const MaxglDeviceInfo *device)
+{
+    const gsize pieces = (gsize)t->buffers * STEP_PIECES * (t->tm + t->tn + 4);
+    const gsize tables = 12 * MAX(taps_of(conv), 2 * STEP_PIECES * 8) + 4 * (gsize)t->tn;
+    const gsize emulation = t->emulated ? (gsize)waves(t) * EMULATION_FLOATS * sizeof(float) : 0;
+    return 16 * pieces + tables + emulation <= device->local_memory && items(t) <= device->max_work_group;
+}
+
+/* Halves the work-group's tile along its longer side, in whole waves. FALSE if it cannot be smaller. */
+static gboolean tile_halve(Tile *tile)
+{
+    Tile half = *tile;
+    if (half.tm / half.wm > half.tn / half.wn || half.tn / half.wn == 1)
+        half.tm /= 2;
+    else
+        half.tn /= 2;
+    if (!tile_valid(&half))
+        return FALSE;
+    *tile = half;
+    return TRUE;
+}
+
+/* Rows that do not exist need no waves. */
+static void tile_narrow(Tile *tile, const Product *product)
+{
+    for (;;) {
+        Tile half = *tile;
+        half.tm /= 2;
+        if (product->rows > (gsize)half.tm || !tile_valid(&half))
+            return;
+        *tile = half;
+    }
+}
+
+static void read_tile(MaxglContext *context, const char *shape, Tile *tile)
+{
+    const MaxglMma *mma = tile->mma;
+    const struct {
+        const char *name;
+        int *value, fallback;
+    } parameters[] = {
+        {"WM", &tile->wm, mma->wave_m},
+        {"WN", &tile->wn, mma->wave_n},
+        {"TM", &tile->tm, 2 * mma->wave_m},
+        {"TN", &tile->tn, 2 * mma->wave_n},
+        {"BUFFERS", &tile->buffers, 2},
+        {"REGISTERS", &tile->registers, 0},
+        {"GROUPS", &tile->groups, 2 * (int)context->info->compute_units},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(parameters); i++)
+        *parameters[i].value = maxgl_tuning_int(context->tuning, "conv3d_mma", shape, parameters[i].name,
+                                                parameters[i].fallback);
+}
+
+static gboolean choose_tile(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass, Tile *tile,
+                            GError **error)
+{
+    g_autofree char *class = maxgl_conv3d_shape_class(conv);
+    g_autofree char *shape = g_strdup_printf("%s %s", pass_names[pass], class);
+    tile->mma = units_of(context, conv, &tile->factors, &tile->emulated);
+    g_assert(tile->mma);
+    read_tile(context, shape, tile);
+    if (!tile_valid(tile)) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
+                    "tuning of conv3d_mma for \"%s\": no tile of %s can be WM %d, WN %d, TM %d, TN %d, "
+                    "BUFFERS %d",
+                    shape, tile->mma->name, tile->wm, tile->wn, tile->tm, tile->tn, tile->buffers);
+        return FALSE;
+    }
+    const Product product = product_of(conv, pass);
+    while (!tile_fits(tile, conv, context->info)) {
+        if (tile->buffers == 2)
+            tile->buffers = 1;
+        else if (!tile_halve(tile))
+            break; /* adding the launch will say what is missing */
+    }
+    tile_narrow(tile, &product);
+    while (pass != MAXGL_CONV3D_BACKWARD_WEIGHTS && tile_groups(tile, &product) < (gsize)tile->groups &&
+           tile_halve(tile))
+        ;
+    return TRUE;
+}
+
+/* Besides BI, BO or SOURCE_BLOCK, RESULT_BLOCK. */
+static char *tile_options(const Tile *t, const MaxglConv3d *conv, const MaxglDeviceInfo *device)
+{
+    g_autofree char *limit = t->registers && device->vendor == MAXGL_VENDOR_NVIDIA
+                                 ? g_strdup_printf(" -cl-nv-maxrregcount=%d", t->registers)
+                                 : g_strdup("");
+    return g_strdup_printf("-DUNITS=%d -DGENERATION=%d -DFACTORS=%d -DEMULATED=%d -DTM=%d -DTN=%d -DWM=%d "
+                           "-DWN=%d -DBUFFERS=%d -DX_STORAGE=%d -DY_STORAGE=%d%s",
+                           t->mma->units, t->mma->generation, t->factors, t->emulated, t->tm, t->tn, t->wm,
+                           t->wn, t->buffers, conv->input.storage, conv->out_storage, limit);
+}
+
+static MaxglLaunch tile_launch(const Tile *tile, const Product *product, gsize parts)
+{
+    return (MaxglLaunch){.dims = 3,
+                         .global = {ceil_div(product->rows, tile->tm) * items(tile),
+                                    ceil_div(product->columns, tile->tn), parts},
+                         .local = {items(tile), 1, 1}};
+}
+
+/* Bytes of the weights as the units read them: whole blocks, in the units' numbers. */
+static gsize weights_bytes(const MaxglConv3d *conv)
+{
+    return maxgl_conv3d_weight_floats(conv) * maxgl_storage_bytes(conv->input.storage);
+}
+
+static gboolean add_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, gboolean transposed,
+                            cl_mem weights, cl_mem prepared, GError **error)
+{
+    enum { GROUP = 32 };
+    MaxglFactors factors;
+    gboolean emulated;
+    const MaxglShape *in = &conv->input, out = maxgl_conv3d_output(conv);
+    const MaxglShape *source = transposed ? &out : in, *result = transposed ? in : &out;
+    if (!units_of(maxgl_sequence_context(sequence), conv, &factors, &emulated))
+        g_return_val_if_reached(FALSE);
+    g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d -DTRANSPOSED=%d -DFACTORS=%d", in->block,
+                                               conv->out_block, transposed, factors);
+    const MaxglLaunch launch = {.file = "conv3d_mma_prepare.cl",
+                                .kernel = "conv3d_mma_prepare",
+                                .options = options,
+                                .dims = 3,
+                                .global = {ceil_div(padded_channels(result), GROUP) * GROUP,
+                                           (gsize)(source->block / maxgl_factors_piece(factors)),
+                                           (gsize)maxgl_shape_blocks(source) * taps_of(conv)},
+                                .local = {GROUP, 1, 1}};
+    return maxgl_sequence_add(sequence, &launch, error, "mmiii", weights, prepared, maxgl_shape_blocks(in),
+                              maxgl_shape_blocks(&out), (int)taps_of(conv));
+}
+
+/* Bits of the kernel's flags. */
+enum { ACCUMULATE = 1, RELU = 2 };
+
+/* Forward: @from is x and @to y. Backward data: @from is dy and @to dx. */
+static gboolean add_products(MaxglSequence *sequence, const MaxglConv3d *conv, MaxglConv3dPass pass,
+                             cl_mem from, cl_mem prepared, cl_mem to, const MaxglConv3dEpilogue *epilogue,
+                             int flags, GError **error)
+{
+    const gboolean transposed = pass == MAXGL_CONV3D_BACKWARD_DATA;
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    const MaxglShape *source = transposed ? &out : &conv->input, *result = transposed ? &conv->input : &out;
+    const int *k = conv->kernel, *s = conv->stride, *p = conv->pad;
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    Tile tile;
+    if (!choose_tile(context, conv, pass, &tile, error))
+        return FALSE;
+    const Product product = product_of(conv, pass);
+    g_autofree char *sizes = tile_options(&tile, conv, context->info);
+    g_autofree char *options =
+        g_strdup_printf("-DTRANSPOSED=%d -DSOURCE_BLOCK=%d -DRESULT_BLOCK=%d -DTAPS=%d %s", transposed,
+                        source->block, result->block, (int)taps_of(conv), sizes);
+    MaxglLaunch launch = tile_launch(&tile, &product, (gsize)product.phases);
+    launch.file = "conv3d_mma.cl";
+    launch.kernel = transposed ? "conv3d_backward_data_mma" : "conv3d_forward_mma";
+    launch.options = options;
+    return maxgl_sequence_add(sequence, &launch, error, "mmmmmiiiiiiiiiiiiiiiiiii", from, prepared, to,
+                              epilogue->bias, epilogue->residual, flags, source->n,
+                              maxgl_shape_blocks(source), source->t, source->h, source->w,
+                              maxgl_shape_blocks(result), result->t, result->h, result->w, k[0], k[1], k[2],
+                              s[0], s[1], s[2], p[0], p[1], p[2]);
+}
+
+static gsize prepared_bytes(MaxglContext *context, const MaxglConv3d *conv)
+{
+    (void)context;
+    return weights_bytes(conv);
+}
+
+static gboolean prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights, cl_mem prepared,
+                        GError **error)
+{
+    return add_prepare(sequence, conv, FALSE, weights, prepared, error);
+}
+
+static gboolean forward_prepared(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem prepared,
+                                 cl_mem y, const MaxglConv3dEpilogue *epilogue, cl_mem workspace,
+                                 GError **error)
+{
+    (void)workspace;
+    return add_products(sequence, conv, MAXGL_CONV3D_FORWARD, x, prepared, y, epilogue,
+                        epilogue->relu ? RELU : 0, error);
+}
+
+static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
+                        const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error)
+{
+    return add_prepare(sequence, conv, FALSE, weights, workspace, error) &&
+           forward_prepared(sequence, conv, x, workspace, y, epilogue, NULL, error);
+}
+
+static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem dy, cl_mem weights,
+                              cl_mem dx, gboolean accumulate, cl_mem workspace, GError **error)
+{
+    const MaxglConv3dEpilogue none = {0};
+    return add_prepare(sequence, conv, TRUE, weights, workspace, error) &&
+           add_products(sequence, conv, MAXGL_CONV3D_BACKWARD_DATA, dy, workspace, dx, &none,
+                        accumulate ? ACCUMULATE : 0, error);
+}
+
+/* How the sum over pixels is cut: into @parts parts of @steps steps each, the last perhaps shorter. */
+typedef struct {
+    gsize parts, steps;
+} Cut;
+
+static Cut cut_pixels(const Tile *tile, const Product *product)
+{
+    enum { FEWEST_STEPS = 8 }; /* a part that is shorter spends its time on storing the tile */
+    const gsize steps = ceil_div(product->depth, (gsize)STEP_PIECES * maxgl_factors_piece(tile->factors));
+    const gsize wanted = ceil_div((gsize)tile->groups, tile_groups(tile, product));
+    const gsize parts = CLAMP(wanted, 1, MAX(steps / FEWEST_STEPS, 1));
+    const gsize part_steps = ceil_div(steps, parts);
+    return (Cut){.parts = ceil_div(steps, part_steps), .steps = part_steps};
+}
+
+static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy,
+                                 cl_mem dw, cl_mem workspace, GError **error)
+{
+    const MaxglShape *in = &conv->input, out = maxgl_conv3d_output(conv);
+    const int *k = conv->kernel, *s = conv->stride, *p = conv->pad;
+    const gsize weights = maxgl_conv3d_weight_floats(conv);
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    Tile tile;
+    if (!choose_tile(context, conv, MAXGL_CONV3D_BACKWARD_WEIGHTS, &tile, error))
+        return FALSE;
+    const Product product = product_of(conv, MAXGL_CONV3D_BACKWARD_WEIGHTS);
+    const Cut cut = cut_pixels(&tile, &product);
+    g_autofree char *sizes = tile_options(&tile, conv, context->info);
+    g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d %s", in->block, conv->out_block, sizes);
+    MaxglLaunch launch = tile_launch(&tile, &product, cut.parts);
+    launch.file = "conv3d_mma_weights.cl";
+    launch.kernel = "conv3d_backward_weights_mma";
+    launch.options = options;
+    if (!maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiiiiiiiiiiiiii", x, dy,
+                            cut.parts > 1 ? workspace : dw, (int)weights, (int)cut.steps, in->n,
+                            maxgl_shape_blocks(in), in->t, in->h, in->w, maxgl_shape_blocks(&out), out.t,
+                            out.h, out.w, k[0], k[1], k[2], s[0], s[1], s[2], p[0], p[1], p[2]))
+        return FALSE;
+    return cut.parts == 1 || maxgl_conv3d_add_weights_sum(sequence, workspace, dw, weights, cut.parts, error);
+}
+
+static gboolean supports(const MaxglConv3d *conv, MaxglConv3dPass pass, const MaxglDeviceInfo *device)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    const gsize limit = (gsize)1 << 30; /* kernels compute offsets with ints */
+    const int piece = maxgl_factors_piece(factors_of(conv));
+    (void)pass;
+    (void)device;
+    for (int i = 0; i < 3; i++)
+        if (conv->kernel[i] > MOST_TAPS)
+            return FALSE;
+    return conv->input.storage == conv->out_storage && conv->input.block % piece == 0 &&
+           conv->out_block % piece == 0 && maxgl_shape_floats(&conv->input) < limit &&
+           maxgl_shape_floats(&out) < limit && maxgl_conv3d_weight_floats(conv) < limit;
+}
+
+static gboolean worthwhile(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    MaxglFactors factors;
+    gboolean emulated;
+    (void)pass;
+    return units_of(context, conv, &factors, &emulated) != NULL;
+}
+
+static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    Tile tile;
+    if (pass == MAXGL_CONV3D_FORWARD_PREPARED)
+        return 0;
+    if (pass != MAXGL_CONV3D_BACKWARD_WEIGHTS)
+        return weights_bytes(conv);
+    if (!choose_tile(context, conv, pass, &tile, NULL))
+        return 0; /* adding the pass will say what is wrong with the tile */
+    const Product product = product_of(conv, pass);
+    const Cut cut = cut_pixels(&tile, &product);
+    return cut.parts > 1 ? cut.parts * maxgl_conv3d_weight_floats(conv) * sizeof(float) : 0;
+}
+
+const MaxglConv3dAlgorithm maxgl_conv3d_mma = {
+    .name = "mma",
+    .supports = supports,
+    .worthwhile = worthwhile,
+    .prepared_bytes = prepared_bytes,
+    .prepare = prepare,
+    .forward_prepared = forward_prepared,
+    .workspace = workspace_bytes,
+    .forward = forward,
+    .backward_data = backward_data,
+    .backward_weights = backward_weights,
+};
