@@ -21,9 +21,11 @@ typedef struct {
     GArray *at_close; /**< of MaxglContextCall, see maxgl_context_at_close(); or NULL */
     cl_mem zeros;     /**< see maxgl_context_zeros() */
     gsize zeros_bytes;
-    char *reason;      /**< why this device, one sentence */
-    guint64 allocated; /**< bytes in buffers now */
-    guint64 peak;      /**< the most there were */
+    char *reason;                     /**< why this device, one sentence */
+    guint64 allocated;                /**< bytes in buffers now */
+    guint64 peak;                     /**< the most there were */
+    guint matrix_asked, matrix_works; /**< see maxgl_mma_of(): bits of factors that matrix units were tried
+                                         with, and that they multiply rightly */
 } MaxglContext;
 
 /**

@@ -1,5 +1,6 @@
 #include "ops/mma.h"
 
+#include "ops/mma_probe.h"
 #include <string.h>
 
 #define BIT(factors) (1U << MAXGL_FACTORS_##factors)
@@ -49,9 +50,24 @@ static const MaxglMma *family_named(const char *name)
     return NULL;
 }
 
-/* The instructions of a device that its makers say it has. */
-static const MaxglMma *family_of(const MaxglDeviceInfo *device)
+/* cl_intel_required_subgroup_size. */
+enum { INTEL_SUB_GROUP_SIZES = 0x4108 };
+
+/* Intel's units are as wide as the smallest sub-group that the device has. */
+static const MaxglMma *family_of_intel(cl_device_id device)
 {
+    size_t sizes[8], bytes = 0, least = G_MAXSIZE;
+    if (clGetDeviceInfo(device, INTEL_SUB_GROUP_SIZES, sizeof sizes, sizes, &bytes) != CL_SUCCESS)
+        return NULL;
+    for (gsize i = 0; i < bytes / sizeof *sizes; i++)
+        least = MIN(least, sizes[i]);
+    return least == 16 ? family_named("xe16") : least == 8 ? family_named("xe8") : NULL;
+}
+
+/* The instructions of a device that its makers say it has. */
+static const MaxglMma *family_of(MaxglContext *context)
+{
+    const MaxglDeviceInfo *device = context->info;
     const char *architecture = device->architecture;
     if (!device->matrix_units)
         return NULL;
@@ -64,13 +80,28 @@ static const MaxglMma *family_of(const MaxglDeviceInfo *device)
             return family_named(architecture[4] == '1' ? "gfx11" : "gfx12");
         return family_named(g_str_equal(architecture, "gfx908") ? "gfx908" : "gfx90a");
     }
-    return NULL;
+    return device->vendor == MAXGL_VENDOR_INTEL ? family_of_intel(context->device) : NULL;
 }
 
 const MaxglMma *maxgl_mma_of(MaxglContext *context, MaxglFactors factors, gboolean *emulated)
 {
     const char *emulate = maxgl_tuning_string(context->tuning, "mma", NULL, "emulate", "");
-    const MaxglMma *family = *emulate ? family_named(emulate) : family_of(context->info);
+    const guint bit = 1U << factors;
     *emulated = *emulate != '\0';
-    return family && family->factors & 1U << factors ? family : NULL;
+    const MaxglMma *family = *emulated ? family_named(emulate) : family_of(context);
+    if (!family || !(family->factors & bit))
+        return NULL;
+    if (*emulated)
+        return family;
+    if (!(context->matrix_asked & bit)) {
+        context->matrix_asked |= bit;
+        if (maxgl_mma_is_right(context, family, factors))
+            context->matrix_works |= bit;
+    }
+    return context->matrix_works & bit ? family : NULL;
+}
+
+void maxgl_mma_trust(MaxglContext *context)
+{
+    context->matrix_asked = context->matrix_works = ~0U;
 }

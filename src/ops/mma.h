@@ -37,8 +37,9 @@ typedef struct {
 
 /**
  * The matrix instructions that @context's device is to multiply @factors with; NULL if there are none that
- * do. @emulated: whether they are worked out by ordinary ones. That is for tests, and asked for by the tuning
- * database: kernel "mma", parameter "emulate", one of maxgl_mma_names().
+ * do so rightly (see maxgl_mma_is_right()). @emulated: whether they are worked out by ordinary ones. That is
+ * for tests, and asked for by the tuning database: kernel "mma", parameter "emulate", one of
+ * maxgl_mma_names().
  */
 const MaxglMma *maxgl_mma_of(MaxglContext *context, MaxglFactors factors, gboolean *emulated);
 
