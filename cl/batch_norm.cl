@@ -13,8 +13,14 @@ static int part_of_chunk(int blocks)
     return PLANE / blocks * (int)get_num_groups(1) + CHUNK;
 }
 
+// With neighbours a work-item has few pixels, at most PIXELS. They stay in its registers if those are not too many: all chunks
+// under way at once would not fit a GPU's cache.
+#if LANES > 1 && PIXELS <= 16
+#define KEPT PIXELS
+#endif
+
 // Sum and squared deviations from the mean of each chunk. Two passes keep the squares small whatever the mean is; the second one
-// finds the chunk in the cache.
+// finds the chunk in registers or in the cache.
 kernel void batch_norm_statistics_chunk(global const number *x, global float *parts, int pixels, int chunk,
                                         int blocks, int n_parts)
 {
@@ -22,16 +28,35 @@ kernel void batch_norm_statistics_chunk(global const number *x, global float *pa
     const Walk walk = walk_chunk(pixels, chunk, blocks);
     global const number *from = x + walk.first;
     floatv sum = 0.0f;
+#ifdef KEPT
+    floatv kept[KEPT];
+#pragma unroll
+    for (int i = 0; i < KEPT; i++) {
+        kept[i] = 0.0f;
+        if (i < walk.count)
+            kept[i] = LOAD(from + i * STEP);
+        sum += kept[i];
+    }
+#else
     for (int i = 0; i < walk.count; i++)
         sum += LOAD(from + i * STEP);
+#endif
     const int n = min(pixels - CHUNK * chunk, chunk);
     sum = sum_lanes(sum, scratch);
     const floatv mean = sum / (float)n;
     floatv squares = 0.0f;
+#ifdef KEPT
+#pragma unroll
+    for (int i = 0; i < KEPT; i++) {
+        const floatv d = i < walk.count ? kept[i] - mean : (floatv)(0.0f);
+        squares = fma(d, d, squares);
+    }
+#else
     for (int i = 0; i < walk.count; i++) {
         const floatv d = LOAD(from + i * STEP) - mean;
         squares = fma(d, d, squares);
     }
+#endif
     squares = sum_lanes(squares, scratch);
     if (LANE == 0)
         store_moments(parts, blocks * BLOCK, walk.channel, n_parts, part_of_chunk(blocks), (float)n, sum, squares);

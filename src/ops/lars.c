@@ -70,6 +70,14 @@ gboolean maxgl_lars_table_write(MaxglContext *context, const MaxglLarsTensor *te
     return maxgl_buffer_write(context, table, 0, rows, (chunks + n) * sizeof *rows, error);
 }
 
+static gboolean all_aligned(const MaxglLarsTensor *tensors, gsize n, gsize vector)
+{
+    for (gsize i = 0; i < n; i++)
+        if (tensors[i].offset % vector != 0)
+            return FALSE;
+    return TRUE;
+}
+
 gboolean maxgl_lars_update(MaxglSequence *sequence, const MaxglOptimizer *optimizer,
                            const MaxglOptimizerBuffers *buffers, const MaxglLarsTensor *tensors, gsize n,
                            double weight_decay, cl_mem table, cl_mem workspace, GError **error)
@@ -84,8 +92,10 @@ gboolean maxgl_lars_update(MaxglSequence *sequence, const MaxglOptimizer *optimi
     const int lanes = maxgl_grid_groups(context, chunks, &sums);
     maxgl_grid_groups(context, n, &ratios);
     maxgl_grid_groups(context, chunks, &update);
+    const int vector = maxgl_grid_vector(context, 16);
     g_autofree char *options =
-        g_strdup_printf("-DVECTOR=%d -DLANES=%d", maxgl_grid_vector(context, 16), lanes);
+        g_strdup_printf("-DVECTOR=%d -DLANES=%d%s", vector, lanes,
+                        all_aligned(tensors, n, (gsize)vector) ? " -DALIGNED" : "");
     sums.options = ratios.options = update.options = options;
     cl_mem velocities = optimizer->momentum != 0 ? buffers->state[0] : NULL;
     return maxgl_sequence_add(sequence, &sums, error, "mmmm", buffers->parameters, buffers->gradients, table,

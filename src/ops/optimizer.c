@@ -65,7 +65,8 @@ gboolean maxgl_optimizer_update(MaxglSequence *sequence, const MaxglOptimizer *o
     }
     MaxglContext *context = maxgl_sequence_context(sequence);
     const int vector = maxgl_grid_vector(context, 16);
-    g_autofree char *options = g_strdup_printf("-DVECTOR=%d -DLANES=1", vector);
+    g_autofree char *options =
+        g_strdup_printf("-DVECTOR=%d -DLANES=1%s", vector, offset % (gsize)vector == 0 ? " -DALIGNED" : "");
     MaxglLaunch launch = {.file = "optimizer.cl", .options = options};
     const int run = maxgl_grid_split(context, (floats + (gsize)vector - 1) / (gsize)vector, &launch);
     return (optimizer->kind == MAXGL_OPTIMIZER_SGD ? update_sgd : update_adam)(
@@ -92,7 +93,7 @@ gboolean maxgl_gradient_norm(MaxglSequence *sequence, cl_mem gradients, gsize fl
     const int lanes = maxgl_grid_groups(context, chunks, &partial);
     maxgl_grid_groups(context, 1, &total);
     g_autofree char *options =
-        g_strdup_printf("-DVECTOR=%d -DLANES=%d", maxgl_grid_vector(context, 16), lanes);
+        g_strdup_printf("-DVECTOR=%d -DLANES=%d -DALIGNED", maxgl_grid_vector(context, 16), lanes);
     partial.options = total.options = options;
     return maxgl_sequence_add(sequence, &partial, error, "muum", gradients, (guint32)floats,
                               (guint32)NORM_CHUNK, workspace) &&

@@ -21,8 +21,10 @@ MaxglPlanes maxgl_planes(MaxglContext *context, const char *kernel, const MaxglS
     p.chunk = MIN(p.lanes * pixels, all);
     p.chunks = (all + p.chunk - 1) / p.chunk;
     p.blocks = maxgl_shape_blocks(shape);
-    g_snprintf(p.options, sizeof p.options, "-DVECTOR=%d -DBLOCK=%d -DCOLUMNS=%d -DLANES=%d", p.vector,
-               shape->block, p.columns, p.lanes);
+    /* Work-items alone do not care how many pixels are theirs. */
+    g_autofree char *most = p.lanes > 1 ? g_strdup_printf(" -DPIXELS=%d", pixels) : g_strdup("");
+    g_snprintf(p.options, sizeof p.options, "-DVECTOR=%d -DBLOCK=%d -DCOLUMNS=%d -DLANES=%d%s", p.vector,
+               shape->block, p.columns, p.lanes, most);
     g_autofree char *storage = maxgl_storage_option("X_STORAGE", shape->storage);
     g_strlcat(p.options, storage, sizeof p.options);
     return p;

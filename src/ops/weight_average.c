@@ -16,7 +16,7 @@ gboolean maxgl_weight_average(MaxglSequence *sequence, cl_mem values, cl_mem ave
         return FALSE;
     }
     const int vector = maxgl_grid_vector(context, 16);
-    g_autofree char *options = g_strdup_printf("-DVECTOR=%d -DLANES=1", vector);
+    g_autofree char *options = g_strdup_printf("-DVECTOR=%d -DLANES=1 -DALIGNED", vector);
     MaxglLaunch launch = {.file = "optimizer.cl", .kernel = "weight_average", .options = options};
     const int run = maxgl_grid_split(context, (floats + (gsize)vector - 1) / (gsize)vector, &launch);
     return maxgl_sequence_add(sequence, &launch, error, "mmmfui", values, averages, step, 1 - decay,
