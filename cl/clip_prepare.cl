@@ -1,8 +1,8 @@
 // Decoded 8-bit frames to a network's input. src/ops/clip_prepare.h says what is computed; here is how:
 //
 //   resize_width   8-bit samples → float rows of the output's width, for every row of the picture that is needed
-//   grey_columns   (contrast only) grey summed over the rows of a frame …
-//   grey_frames    … and over its columns
+//   grey_columns   (contrast only) grey summed over bands of rows of a frame …
+//   grey_frames    … and over bands and columns, by LANES work-items together
 //   finish         rows of the output's height, colours, normalisation, storing
 //
 // and of a clip that is blurred, instead of the last,
@@ -15,6 +15,7 @@
 // filter. A work-item handles VECTOR pixels of a row at a time and walks on by the grid's size: the launch decides how much each
 // one does. Rows are @pitch floats long, a multiple of VECTOR: past the width they repeat the last pixel.
 #include "clip_prepare.clh"
+#include "group.clh"
 #include "layout.clh"
 
 #if VECTOR == 1
@@ -107,27 +108,32 @@ static inline Colour load(global const float *resized, global const int *tables,
     return blend(colour, 0.0f, p->brightness);
 }
 
-// sums[frame·pitch + x]: grey of column x.
+// sums[(band·frames + frame)·pitch + x]: grey of column x in a band of @rows rows.
 kernel void clip_prepare_grey_columns(global const float *resized, global const int *tables, global const float *weights,
-                                      const ClipParameters p, global float *sums)
+                                      const ClipParameters p, const int rows, global float *sums)
 {
-    const int frame = get_global_id(1), x = get_global_id(0) * VECTOR;
+    const int frame = get_global_id(1), band = get_global_id(2), x = get_global_id(0) * VECTOR, end = min((band + 1) * rows, p.height);
     if (x >= p.pitch)
         return;
     floatv sum = 0;
-    for (int y = 0; y < p.height; y++)
+    for (int y = band * rows; y < end; y++)
         sum += grey(load(resized, tables, weights, &p, frame, y, x));
-    VSTORE(sum, 0, sums + frame * p.pitch + x);
+    VSTORE(sum, 0, sums + (band * p.frames + frame) * p.pitch + x);
 }
 
-// frame_sums[frame]: grey of all its pixels.
-kernel void clip_prepare_grey_frames(global const float *sums, const int width, const int pitch, global float *frame_sums)
+// frame_sums[frame]: grey of all its pixels. A work-group has a frame.
+kernel void clip_prepare_grey_frames(global const float *sums, const int frames, const int bands, const int width, const int pitch,
+                                     global float *frame_sums)
 {
-    const int frame = get_global_id(0);
+    GROUP_SCRATCH(scratch);
+    const int frame = get_group_id(0);
     float sum = 0;
-    for (int x = 0; x < width; x++)
-        sum += sums[frame * pitch + x];
-    frame_sums[frame] = sum;
+    for (int band = 0; band < bands; band++)
+        for (int x = LANE; x < width; x += LANES)
+            sum += sums[(band * frames + frame) * pitch + x];
+    sum = group_sum(sum, scratch);
+    if (LANE == 0)
+        frame_sums[frame] = sum;
 }
 
 static inline float clip_mean(global const float *frame_sums, const ClipParameters *p)

@@ -38,6 +38,8 @@ struct MaxglClipPreparer {
     int vector;     /* pixels a work-item handles at once */
     int run, rows;  /* how many times it does so along a row, and in how many rows */
     gsize group[2]; /* work-group: along a row, rows */
+    int grey_rows;  /* sums of grey: rows of a work-item */
+    int grey_lanes; /* and work-items that add up a frame's */
     Slot *slots;    /* used in turn */
     int next;       /* slot */
     cl_mem resized; /* scratch of the kernels; they run in order, so one does */
@@ -67,6 +69,11 @@ static gboolean options_validate(const MaxglClipPreparerOptions *o, GError **err
     return TRUE;
 }
 
+static int grey_bands(const MaxglClipPreparer *p)
+{
+    return (p->options.height + p->grey_rows - 1) / p->grey_rows;
+}
+
 static gboolean build_kernels(MaxglClipPreparer *p, GError **error)
 {
     const MaxglTuning *tuning = p->context->tuning;
@@ -76,7 +83,12 @@ static gboolean build_kernels(MaxglClipPreparer *p, GError **error)
     p->rows = MAX(maxgl_tuning_int(tuning, name, NULL, "rows", 1), 1);
     p->group[0] = (gsize)MAX(maxgl_tuning_int(tuning, name, NULL, "group_width", 1), 1);
     p->group[1] = (gsize)MAX(maxgl_tuning_int(tuning, name, NULL, "group_height", 1), 1);
-    g_autofree char *options = g_strdup_printf("-DVECTOR=%d -DBLOCK=%d", p->vector, p->options.block);
+    p->grey_rows = maxgl_tuning_int(tuning, name, NULL, "grey_rows", 0);
+    if (p->grey_rows < 1 || p->grey_rows > p->options.height)
+        p->grey_rows = p->options.height;
+    p->grey_lanes = MAX(maxgl_tuning_int(tuning, name, NULL, "grey_lanes", 1), 1);
+    g_autofree char *options =
+        g_strdup_printf("-DVECTOR=%d -DBLOCK=%d -DLANES=%d", p->vector, p->options.block, p->grey_lanes);
     for (int k = 0; k < KERNELS; k++) {
         p->kernels[k] = maxgl_kernel_new(p->context, "clip_prepare.cl", kernel_names[k], options, error);
         if (!p->kernels[k])
@@ -84,11 +96,12 @@ static gboolean build_kernels(MaxglClipPreparer *p, GError **error)
         size_t most = 0;
         clGetKernelWorkGroupInfo(p->kernels[k], p->context->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof most,
                                  &most, NULL);
-        if (p->group[0] * p->group[1] > most) {
+        const gsize wanted = MAX(p->group[0] * p->group[1], (gsize)p->grey_lanes);
+        if (wanted > most) {
             g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT,
                         "%s: %s needs work-groups of %" G_GSIZE_FORMAT
                         ", the device's limit is %" G_GSIZE_FORMAT ": tune for this device",
-                        p->context->info->name, kernel_names[k], p->group[0] * p->group[1], most);
+                        p->context->info->name, kernel_names[k], wanted, most);
             return FALSE;
         }
     }
@@ -114,7 +127,8 @@ MaxglClipPreparer *maxgl_clip_preparer_new(MaxglContext *context, const MaxglCli
         return NULL;
     const gsize pitch = (gsize)(options->width + p->vector - 1) / (gsize)p->vector * (gsize)p->vector;
     const gsize frames = (gsize)options->frames;
-    p->sums = maxgl_buffer_new(context, frames * pitch * sizeof(float), "sums of grey", error);
+    const gsize bands = (gsize)grey_bands(p);
+    p->sums = maxgl_buffer_new(context, bands * frames * pitch * sizeof(float), "sums of grey", error);
     if (!p->sums)
         return NULL;
     p->frame_sums = maxgl_buffer_new(context, frames * sizeof(float), "sums of grey", error);
@@ -294,25 +308,31 @@ static gboolean launch_resize_width(MaxglClipPreparer *p, const Slot *slot, cons
     return launch_end(&l, items, (const gsize[3]){p->group[0], p->group[1], 1}, after, NULL, error);
 }
 
-/* The mean of grey, which contrast turns about: sums over rows, then over columns; finish adds the frames. */
+/* The mean of grey, which contrast turns about: sums over bands of rows, then over bands and columns; finish
+ * adds the frames. */
 static gboolean launch_grey(MaxglClipPreparer *p, const Slot *slot, const MaxglClipPlan *plan, GError **error)
 {
     const ClipParameters *parameters = &plan->parameters;
-    const cl_int width = parameters->width, pitch = parameters->pitch;
-    const gsize frames = (gsize)parameters->frames;
+    const cl_int width = parameters->width, pitch = parameters->pitch, frames = parameters->frames,
+                 bands = grey_bands(p), band_rows = p->grey_rows;
+    const gsize lanes = (gsize)p->grey_lanes;
     Launch columns = launch_begin(p, GREY_COLUMNS);
     pass(&columns, sizeof(cl_mem), &p->resized);
     pass_tables(&columns, slot);
     pass(&columns, sizeof *parameters, parameters);
+    pass(&columns, sizeof band_rows, &band_rows);
     pass(&columns, sizeof(cl_mem), &p->sums);
     Launch rows = launch_begin(p, GREY_FRAMES);
     pass(&rows, sizeof(cl_mem), &p->sums);
+    pass(&rows, sizeof frames, &frames);
+    pass(&rows, sizeof bands, &bands);
     pass(&rows, sizeof width, &width);
     pass(&rows, sizeof pitch, &pitch);
     pass(&rows, sizeof(cl_mem), &p->frame_sums);
-    return launch_end(&columns, (const gsize[3]){pieces(pitch, p->vector), frames, 1},
+    return launch_end(&columns, (const gsize[3]){pieces(pitch, p->vector), (gsize)frames, (gsize)bands},
                       (const gsize[3]){p->group[0], 1, 1}, NULL, NULL, error) &&
-           launch_end(&rows, (const gsize[3]){frames, 1, 1}, (const gsize[3]){1, 1, 1}, NULL, NULL, error);
+           launch_end(&rows, (const gsize[3]){(gsize)frames * lanes, 1, 1}, (const gsize[3]){lanes, 1, 1},
+                      NULL, NULL, error);
 }
 
 /* Enqueues @l, which writes @pictures pictures of the output's size. */

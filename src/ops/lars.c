@@ -93,9 +93,8 @@ gboolean maxgl_lars_update(MaxglSequence *sequence, const MaxglOptimizer *optimi
     maxgl_grid_groups(context, n, &ratios);
     maxgl_grid_groups(context, chunks, &update);
     const int vector = maxgl_grid_vector(context, 16);
-    g_autofree char *options =
-        g_strdup_printf("-DVECTOR=%d -DLANES=%d%s", vector, lanes,
-                        all_aligned(tensors, n, (gsize)vector) ? " -DALIGNED" : "");
+    g_autofree char *options = g_strdup_printf("-DVECTOR=%d -DLANES=%d%s", vector, lanes,
+                                               all_aligned(tensors, n, (gsize)vector) ? " -DALIGNED" : "");
     sums.options = ratios.options = update.options = options;
     cl_mem velocities = optimizer->momentum != 0 ? buffers->state[0] : NULL;
     return maxgl_sequence_add(sequence, &sums, error, "mmmm", buffers->parameters, buffers->gradients, table,
