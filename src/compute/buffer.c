@@ -1,5 +1,7 @@
 #include "compute/buffer.h"
 
+#include <string.h>
+
 static gboolean too_large(MaxglContext *context, gsize bytes, guint64 limit, const char *what,
                           const char *which, GError **error)
 {
@@ -41,6 +43,37 @@ cl_mem maxgl_buffer_new(MaxglContext *context, gsize bytes, const char *what, GE
 cl_mem maxgl_buffer_new_staging(MaxglContext *context, gsize bytes, const char *what, GError **error)
 {
     return allocate(context, CL_MEM_READ_ONLY | CL_MEM_ALLOC_HOST_PTR, bytes, what, error);
+}
+
+gboolean maxgl_host_memory_new(MaxglContext *context, gsize bytes, const char *what, MaxglHostMemory *memory,
+                               GError **error)
+{
+    cl_int code = CL_SUCCESS;
+    bytes = MAX(bytes, 4);
+    memory->buffer =
+        clCreateBuffer(context->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, bytes, NULL, &code);
+    if (code == CL_SUCCESS)
+        memory->data = clEnqueueMapBuffer(context->queue, memory->buffer, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE,
+                                          0, bytes, 0, NULL, NULL, &code);
+    if (code == CL_SUCCESS) {
+        memset(memory->data, 0, bytes);
+        return TRUE;
+    }
+    memory->data = NULL;
+    maxgl_host_memory_free(context, memory);
+    return maxgl_opencl_check(code, error, "%s: cannot allocate %" G_GSIZE_FORMAT " bytes of the host for %s",
+                              context->info->name, bytes, what);
+}
+
+void maxgl_host_memory_free(MaxglContext *context, MaxglHostMemory *memory)
+{
+    if (memory->data) {
+        clEnqueueUnmapMemObject(context->queue, memory->buffer, memory->data, 0, NULL, NULL);
+        clFinish(context->queue);
+    }
+    if (memory->buffer)
+        clReleaseMemObject(memory->buffer);
+    *memory = (MaxglHostMemory){NULL, NULL};
 }
 
 void maxgl_buffer_free(MaxglContext *context, cl_mem buffer)
@@ -89,6 +122,24 @@ gboolean maxgl_buffer_read(MaxglContext *context, cl_mem buffer, gsize offset, v
                            GError **error)
 {
     cl_int code = clEnqueueReadBuffer(context->queue, buffer, CL_TRUE, offset, bytes, data, 0, NULL, NULL);
+    return maxgl_opencl_check(code, error, "%s: cannot read %" G_GSIZE_FORMAT " bytes from the device",
+                              context->info->name, bytes);
+}
+
+gboolean maxgl_buffer_send(MaxglContext *context, cl_mem buffer, gsize offset, const void *data, gsize bytes,
+                           GError **error)
+{
+    cl_int code = clEnqueueWriteBuffer(context->queue, buffer, CL_FALSE, offset, bytes, data, 0, NULL, NULL);
+    return maxgl_opencl_check(code, error, "%s: cannot write %" G_GSIZE_FORMAT " bytes to the device",
+                              context->info->name, bytes);
+}
+
+gboolean maxgl_buffer_fetch(MaxglContext *context, cl_mem buffer, gsize offset, void *data, gsize bytes,
+                            cl_event *done, GError **error)
+{
+    cl_int code = clEnqueueReadBuffer(context->queue, buffer, CL_FALSE, offset, bytes, data, 0, NULL, done);
+    if (code == CL_SUCCESS)
+        code = clFlush(context->queue);
     return maxgl_opencl_check(code, error, "%s: cannot read %" G_GSIZE_FORMAT " bytes from the device",
                               context->info->name, bytes);
 }

@@ -9,6 +9,7 @@ typedef struct {
     MaxglDeviceInfo *info;
     cl_platform_id platform;
     cl_device_id device;
+    cl_device_id part; /**< the same where it is a part of a device; else NULL */
     cl_context context;
     cl_command_queue queue; /**< in order; everything that computes */
     MaxglTuning *tuning;
@@ -34,6 +35,18 @@ typedef struct {
  * MAXGL_ERROR_USAGE. One thread at a time may use a context.
  */
 MaxglContext *maxgl_context_open(const char *selector, GError **error);
+
+/** The most devices of one process. */
+#define MAXGL_MAX_DEVICES 16
+
+/**
+ * Opens each device of a list: selectors with commas between ("0:0,1:0"). "S/N" is the device S in N parts,
+ * each a device of its own with as many of its compute units. NULL stands for MAXGL_DEVICE, or "auto".
+ * Devices that are there several times share the memory: each context's info has its part of it.
+ * Returns: (element MaxglContext*, closed with the array) at least one; NULL as maxgl_context_open(), and
+ * with MAXGL_ERROR_DEVICE where a device cannot be cut. Several threads may use one context each.
+ */
+GPtrArray *maxgl_contexts_open(const char *selectors, GError **error);
 
 /** Waits for the device, prints the profile if one was asked for, releases everything. */
 void maxgl_context_close(MaxglContext *context);

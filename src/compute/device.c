@@ -224,6 +224,47 @@ cl_device_id maxgl_device_handle(const MaxglDeviceInfo *info, cl_platform_id *pl
     return NULL;
 }
 
+/* As equal as can be: the first ones get what is left over. */
+static gboolean create_parts(cl_device_id device, guint units, guint parts, cl_device_id *handles,
+                             cl_int *code)
+{
+    g_autoptr(GArray) counts = g_array_new(FALSE, FALSE, sizeof(cl_device_partition_property));
+    cl_device_partition_property value = CL_DEVICE_PARTITION_BY_COUNTS;
+    g_array_append_val(counts, value);
+    for (guint i = 0; i < parts; i++) {
+        value = units / parts + (i < units % parts);
+        g_array_append_val(counts, value);
+    }
+    value = CL_DEVICE_PARTITION_BY_COUNTS_LIST_END;
+    g_array_append_val(counts, value);
+    value = 0;
+    g_array_append_val(counts, value);
+    cl_uint made = 0;
+    *code =
+        clCreateSubDevices(device, (const cl_device_partition_property *)counts->data, parts, handles, &made);
+    return *code == CL_SUCCESS && made == parts;
+}
+
+gboolean maxgl_device_cut(const MaxglDeviceInfo *info, guint parts, cl_device_id *handles,
+                          MaxglDeviceInfo **infos, GError **error)
+{
+    cl_platform_id platform;
+    cl_int code = CL_INVALID_DEVICE_PARTITION_COUNT;
+    cl_device_id device = maxgl_device_handle(info, &platform, error);
+    if (!device)
+        return FALSE;
+    if (parts < 1 || parts > info->compute_units ||
+        !create_parts(device, info->compute_units, parts, handles, &code)) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_DEVICE,
+                    "%s: cannot be cut into %u parts (%s); it has %u compute units", info->name, parts,
+                    maxgl_opencl_error_name(code), info->compute_units);
+        return FALSE;
+    }
+    for (guint i = 0; i < parts; i++)
+        infos[i] = describe(platform, info->platform_index, handles[i], info->device_index);
+    return TRUE;
+}
+
 gboolean maxgl_device_is_tuned(const MaxglDeviceInfo *info)
 {
     g_autoptr(MaxglTuning) tuning = maxgl_tuning_load(info, NULL);
@@ -272,6 +313,13 @@ static char *all_names(GPtrArray *devices)
 static int no_such_device(GPtrArray *devices, const char *selector, GError **error)
 {
     g_autofree char *names = all_names(devices);
+    if (strchr(selector, ',') || strchr(selector, '/')) {
+        g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+                    "\"%s\" means several devices, and only training works on more than one: name one; "
+                    "there is: %s",
+                    selector, names);
+        return -1;
+    }
     g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND, "no OpenCL device matches \"%s\"; there is: %s",
                 selector, names);
     return -1;

@@ -71,6 +71,8 @@ static void test_what_matches_nothing_or_too_much(void **state)
         {"9:0", MAXGL_ERROR_NOT_FOUND},
         {"1:2", MAXGL_ERROR_NOT_FOUND},
         {"iris", MAXGL_ERROR_USAGE},
+        {"0:0,1:0", MAXGL_ERROR_USAGE}, /* several */
+        {"0:0/2", MAXGL_ERROR_USAGE},
     };
     g_autoptr(GPtrArray) devices = zoo();
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
