@@ -282,7 +282,7 @@ static gboolean check_network(const MaxglObjectiveOptions *options, const MaxglN
         return FALSE;
     if (maxgl_network_mode(network) != MAXGL_NETWORK_TRAINING || !has_outputs(options, network))
         return refuse(error, "the network must be one for training, with the outputs of the terms");
-    const int batch = maxgl_network_batch(network);
+    const int batch = maxgl_network_output(network, "pool")->shape.n;
     if (batch >= 2 * options->clips && batch % options->clips == 0)
         return TRUE;
     g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,

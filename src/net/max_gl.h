@@ -75,7 +75,8 @@ void maxgl_objective_declare(const MaxglObjectiveOptions *options, const MaxglRe
 
 typedef struct MaxglObjective MaxglObjective;
 
-/** Heads on a training network whose batch is a multiple of the clips and that has the outputs asked for.
+/** Heads on a training network whose outputs are of a multiple of the clips (those of other networks among
+ * them, see MaxglNetworkOptions), and that has the outputs asked for.
  * Keeps references to @network and @parameters, which must outlive it. */
 MaxglObjective *maxgl_objective_new(MaxglContext *context, const MaxglObjectiveOptions *options,
                                     MaxglNetwork *network, MaxglParameters *parameters, GError **error);

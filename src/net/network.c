@@ -3,15 +3,13 @@
 
 #include <maxgl/error.h>
 
-/* Shapes of tensors as the caller sees them: of the whole batch. */
+/* Shapes of tensors as the caller sees them. */
 static void describe(MaxglNetwork *n)
 {
     n->value_tensors = g_new0(MaxglTensor, n->resnet->n_tensors);
     n->gradient_tensors = g_new0(MaxglTensor, n->resnet->n_tensors);
     for (int i = 0; i < n->resnet->n_tensors; i++) {
-        MaxglShape shape = maxgl_network_shape(n, i);
-        shape.n = n->batch;
-        n->value_tensors[i].shape = n->gradient_tensors[i].shape = shape;
+        n->value_tensors[i].shape = n->gradient_tensors[i].shape = maxgl_network_held_shape(n, i);
     }
 }
 
@@ -39,6 +37,9 @@ MaxglNetwork *maxgl_network_planned(MaxglContext *context, const MaxglResnet *re
     n->parts = n->batch / n->at_once;
     n->seed = options->seed;
     n->exact = options->exact;
+    n->more_inputs = options->more_inputs;
+    n->more_outputs = options->more_outputs;
+    n->first_part = options->first_part;
     n->frozen = options->frozen;
     n->recompute = options->recompute;
     n->resnet = maxgl_resnet_new(&resnet->spec, error);

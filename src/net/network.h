@@ -47,6 +47,12 @@ typedef struct {
                     backward pass ends behind them: gradients of their parameters are not written */
     gboolean
         exact; /**< no algorithm whose rounding errors exceed direct summation's (see ops/conv3d.h); slower */
+    /** Training, for a batch of which other networks compute the rest: so many more clips have room in the
+     * input, and so many in each output and its gradient, behind those of @batch. Neither pass touches them.
+     */
+    int more_inputs, more_outputs;
+    int first_part; /**< parts (see @at_once) that other networks go through before this one's first: they
+                       have other random numbers */
 } MaxglNetworkOptions;
 
 /**
@@ -72,10 +78,12 @@ int maxgl_network_batch(const MaxglNetwork *network);
 MaxglNetworkMode maxgl_network_mode(const MaxglNetwork *network);
 const MaxglResnet *maxgl_network_resnet(const MaxglNetwork *network);
 
-/** Where the batch of normalised clips goes before the forward pass: batch × 3 × T × H × W. */
+/** Where the batch of normalised clips goes before the forward pass: batch × 3 × T × H × W, and more_inputs
+ * behind it. */
 const MaxglTensor *maxgl_network_input(const MaxglNetwork *network);
 
-/** One of the outputs asked for, NULL if it is none. "pool" and "fc" are matrices (T = H = W = 1). */
+/** One of the outputs asked for, NULL if it is none: of the batch, and more_outputs behind it. "pool" and
+ * "fc" are matrices (T = H = W = 1). */
 const MaxglTensor *maxgl_network_output(const MaxglNetwork *network, const char *tap);
 
 /** Training: where the loss's gradient with respect to an output goes before the backward pass, of the

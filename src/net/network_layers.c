@@ -9,6 +9,13 @@ MaxglShape maxgl_network_shape(const MaxglNetwork *n, int tensor)
     return maxgl_shape(n->at_once, m.c, m.t, m.h, m.w, block);
 }
 
+MaxglShape maxgl_network_held_shape(const MaxglNetwork *n, int tensor)
+{
+    MaxglShape shape = maxgl_network_shape(n, tensor);
+    shape.n = n->batch + (tensor == 0 ? n->more_inputs : n->more_outputs);
+    return shape;
+}
+
 gboolean maxgl_network_learns(const MaxglNetwork *n, int layer)
 {
     return n->mode == MAXGL_NETWORK_TRAINING && layer >= n->frozen;
@@ -70,7 +77,7 @@ MaxglDropout maxgl_network_dropout(const MaxglNetwork *n, int layer)
 {
     const MaxglLayer *l = &n->resnet->layers[layer];
     return (MaxglDropout){maxgl_network_shape(n, l->output), (float)l->rate, n->seed,
-                          (guint64)layer + (guint64)n->part * (guint64)n->resnet->n_layers};
+                          (guint64)layer + (guint64)(n->first_part + n->part) * (guint64)n->resnet->n_layers};
 }
 
 void maxgl_network_parameter_floats(const MaxglNetwork *n, int layer, gsize *weight, gsize *bias)

@@ -70,10 +70,11 @@ static int add_block(MaxglNetwork *n, MaxglMemoryUse use, gsize bytes, int first
     return (int)maxgl_memory_plan_add(n->plan, bytes, first, last, name);
 }
 
-/* Memory for @tensor from the next step on. */
+/* Memory for @tensor from the next step on. Of a batch in one part the caller sees the very tensor. */
 static int add_tensor(MaxglNetwork *n, int tensor, MaxglMemoryUse use, const char *what)
 {
-    const MaxglShape shape = maxgl_network_shape(n, tensor);
+    const gboolean seen = n->parts == 1 && (tensor == 0 || n->is_output[tensor]);
+    const MaxglShape shape = seen ? maxgl_network_held_shape(n, tensor) : maxgl_network_shape(n, tensor);
     const int producer = n->resnet->tensors[tensor].producer;
     g_autofree char *text = maxgl_shape_text(&shape);
     g_autofree char *name = g_strdup_printf(
@@ -376,8 +377,7 @@ static void plan_backward(MaxglNetwork *n)
 
 static int add_whole(MaxglNetwork *n, int tensor, MaxglMemoryUse use_of)
 {
-    MaxglShape shape = maxgl_network_shape(n, tensor);
-    shape.n = n->batch;
+    const MaxglShape shape = maxgl_network_held_shape(n, tensor);
     g_autofree char *text = maxgl_shape_text(&shape);
     g_autofree char *name = g_strdup_printf("an input or output (%s)", text);
     return add_block(n, use_of, maxgl_shape_bytes(&shape), START, END, name);

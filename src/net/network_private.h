@@ -53,7 +53,8 @@ struct MaxglNetwork {
     MaxglParameters *parameters;
     MaxglNetworkMode mode;
     int batch, at_once, parts; /**< clips; clips that go through the network at once; batch / at_once */
-    int frozen;                /**< layers from the first on that learn nothing */
+    int more_inputs, more_outputs, first_part; /**< see MaxglNetworkOptions */
+    int frozen;                                /**< layers from the first on that learn nothing */
     guint64 seed;
     gboolean exact;
     MaxglRecompute recompute;
@@ -73,6 +74,10 @@ struct MaxglNetwork {
 
 /** Shape of a tensor for what goes through the network at once. */
 MaxglShape maxgl_network_shape(const MaxglNetwork *network, int tensor);
+
+/** Shape of the input or an output as the caller sees it: of the whole batch, with room for what others
+ * write. */
+MaxglShape maxgl_network_held_shape(const MaxglNetwork *network, int tensor);
 
 /** Whether @layer leaves something for the backward pass and changes with it. */
 gboolean maxgl_network_learns(const MaxglNetwork *network, int layer);

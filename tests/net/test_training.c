@@ -318,13 +318,16 @@ typedef struct {
 
 static const char *const two_outputs[] = {"layer3", "fc", NULL};
 
-static void two_outputs_init(TwoOutputs *t, int batch, int at_once, MaxglRecompute recompute)
+/* @more: room in the input and the outputs for so many clips of others. */
+static void two_outputs_init(TwoOutputs *t, int batch, int at_once, int more, MaxglRecompute recompute)
 {
     const MaxglNetworkOptions options = {.mode = MAXGL_NETWORK_TRAINING,
                                          .batch = batch,
                                          .outputs = two_outputs,
                                          .recompute = recompute,
-                                         .at_once = at_once};
+                                         .at_once = at_once,
+                                         .more_inputs = more,
+                                         .more_outputs = more};
     g_autoptr(GError) error = NULL;
     t->resnet = resnet_named("r3d_18@0.0625", 5, 8, 32);
     t->parameters = maxgl_parameters_new(context);
@@ -375,8 +378,8 @@ static void check_parts(MaxglRecompute recompute)
 {
     enum { BATCH = 6, PART = 2, PARTS = BATCH / PART };
     TwoOutputs whole = {0}, part = {0};
-    two_outputs_init(&whole, BATCH, PART, recompute);
-    two_outputs_init(&part, PART, 0, MAXGL_RECOMPUTE_NONE);
+    two_outputs_init(&whole, BATCH, PART, 0, recompute);
+    two_outputs_init(&part, PART, 0, 0, MAXGL_RECOMPUTE_NONE);
     two_outputs_run(&whole, 0, TRUE);
     for (int i = 0; i < PARTS; i++) {
         two_outputs_run(&part, i * PART, FALSE);
@@ -420,6 +423,51 @@ static void test_parts(void **state)
     assert_true(g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_USAGE));
 }
 
+/* Room for the clips of others changes nothing, and the forward pass leaves it as it is: what is written
+ * there before is there when the loss is computed. */
+static void check_room(int at_once)
+{
+    enum { OWN = 4, MORE = 2 };
+    TwoOutputs roomy = {0}, plain = {0};
+    two_outputs_init(&roomy, OWN, at_once, MORE, MAXGL_RECOMPUTE_NONE);
+    two_outputs_init(&plain, OWN, at_once, 0, MAXGL_RECOMPUTE_NONE);
+    assert_int_equal(maxgl_network_input(roomy.network)->shape.n, OWN + MORE);
+    for (int j = 0; two_outputs[j]; j++) {
+        const MaxglTensor *all = maxgl_network_output(roomy.network, two_outputs[j]);
+        MaxglShape rest = all->shape;
+        assert_int_equal(rest.n, OWN + MORE);
+        rest.n = MORE;
+        const gsize floats = maxgl_shape_floats(&rest);
+        g_autofree float *others = g_new(float, floats);
+        for (gsize i = 0; i < floats; i++)
+            others[i] = (float)i;
+        const gsize at = (maxgl_shape_floats(&all->shape) - floats) * sizeof(float);
+        assert_true(maxgl_buffer_write(context, all->buffer, at, others, floats * sizeof(float), NULL));
+    }
+    two_outputs_run(&roomy, 0, TRUE);
+    two_outputs_run(&plain, 0, TRUE);
+    for (int j = 0; two_outputs[j]; j++) {
+        const MaxglTensor *all = maxgl_network_output(roomy.network, two_outputs[j]),
+                          *own = maxgl_network_output(plain.network, two_outputs[j]);
+        const gsize floats = maxgl_shape_floats(&all->shape), before = maxgl_shape_floats(&own->shape);
+        g_autofree float *x = read_floats(all->buffer, floats), *y = read_floats(own->buffer, before);
+        assert_memory_equal(x, y, before * sizeof(float));
+        for (gsize i = before; i < floats; i++)
+            assert_true(x[i] == (float)(i - before));
+    }
+    assert_same_floats(maxgl_parameters_gradients(roomy.parameters),
+                       maxgl_parameters_gradients(plain.parameters),
+                       maxgl_parameters_learnt_floats(plain.parameters));
+    two_outputs_clear(&roomy);
+    two_outputs_clear(&plain);
+}
+
+static void test_room_for_the_clips_of_others(void **state)
+{
+    check_room(0);
+    check_room(2);
+}
+
 /* The step decides what dropout drops. */
 static void test_dropout_changes(void **state)
 {
@@ -459,9 +507,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training),   cmocka_unit_test(test_torchvision),
-        cmocka_unit_test(test_repeatable), cmocka_unit_test(test_recompute),
-        cmocka_unit_test(test_parts),      cmocka_unit_test(test_dropout_changes),
+        cmocka_unit_test(test_training),        cmocka_unit_test(test_torchvision),
+        cmocka_unit_test(test_repeatable),      cmocka_unit_test(test_recompute),
+        cmocka_unit_test(test_parts),           cmocka_unit_test(test_room_for_the_clips_of_others),
+        cmocka_unit_test(test_dropout_changes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
