@@ -8,7 +8,7 @@
 
 /* What the command line says. */
 typedef struct {
-    char *config, *task, *init, *data, *out;
+    char *config, *task, *init, *data, *out, *share;
     char **sets;
     int memory_limit;
     gboolean resume;
@@ -21,6 +21,7 @@ static void arguments_clear(Arguments *a)
     g_free(a->init);
     g_free(a->data);
     g_free(a->out);
+    g_free(a->share);
     g_strfreev(a->sets);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arguments, arguments_clear)
@@ -54,7 +55,12 @@ static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
         {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &a->sets, "Change an option of the recipe (repeatable)",
          "KEY=VALUE"},
         {"memory-limit", 'm', 0, G_OPTION_ARG_INT, &a->memory_limit,
-         "Device memory to use at most; sets train.micro_batch if need be (default: all of it)", "MIB"},
+         "Memory to use of each device at most; sets train.micro_batch if need be (default: all of it)",
+         "MIB"},
+        {"share", 0, 0, G_OPTION_ARG_STRING, &a->share,
+         "Several devices (--device a,b): clips of a step for each, in proportion (the same as --set "
+         "train.shares=…; default: by measured speed)",
+         "N,M"},
         {"resume", 'r', 0, G_OPTION_ARG_NONE, &a->resume, "Continue the run in RUN where it stopped", NULL},
         {NULL},
     };
@@ -68,6 +74,10 @@ static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
         "train.checkpoint_every, train.recompute and, with a constant schedule, train.steps and "
         "train.epochs.\n"
         "\n"
+        "Several devices, with commas between (--device 0:0,1:0), share the clips of each step; 0:0/2 are "
+        "the two\n"
+        "halves of a CPU. The shares stand in the recipe, and a resumed run keeps them.\n"
+        "\n"
         "Options of a recipe:\n%s",
         keys);
     const MaxglCommandHelp help = {
@@ -79,6 +89,7 @@ static gboolean parse(int argc, char **argv, Arguments *a, GError **error)
         .examples =
             "  maxgl-cl train --config config/kinetics.cfg --data K400/list.csv --memory-limit 6000\n"
             "  maxgl-cl train --config config/demo.cfg --out runs/demo\n"
+            "  maxgl-cl train --config config/demo.cfg --device 0:0,1:0 --share 3,1\n"
             "  maxgl-cl train --config config/ucf101.cfg --data "
             "ucf101:videos=UCF-101,lists=ucfTrainTestlist\n"
             "  maxgl-cl train -c config/demo.cfg -o runs/jsd -s objective.estimator=jsd -s train.steps=3000\n"
@@ -104,6 +115,7 @@ gboolean maxgl_cmd_train(int argc, char **argv, GError **error)
                                         .data = arguments.data,
                                         .task = arguments.task,
                                         .init = arguments.init,
+                                        .shares = arguments.share,
                                         .sets = arguments.sets,
                                         .resumed = arguments.resume ? out : NULL};
     g_autoptr(MaxglRecipe) recipe = maxgl_recipe_read(&given, error);

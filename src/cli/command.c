@@ -11,7 +11,10 @@ static gboolean verbose;
 
 static const GOptionEntry common_entries[] = {
     {"device", 'd', 0, G_OPTION_ARG_STRING, &device,
-     "OpenCL device: auto, cpu, gpu, P:D or a part of its name (default: $MAXGL_DEVICE, or auto)", "S"},
+     "OpenCL device: auto, cpu, gpu, P:D or a part of its name (default: $MAXGL_DEVICE, or auto); train "
+     "takes "
+     "several, a,b",
+     "S"},
     {"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Tell more on the way", NULL},
     {NULL},
 };

@@ -60,6 +60,8 @@ MaxglRecipe *maxgl_recipe_read(const MaxglRecipeArguments *a, GError **error)
         add(sets, "train.task=%s", a->task);
     if (a->init)
         add(sets, "train.init=%s", a->init);
+    if (a->shares)
+        add(sets, "train.shares=%s", a->shares);
     for (char *const *set = a->sets; set && *set; set++)
         g_ptr_array_add(sets, g_strdup(*set));
     g_ptr_array_add(sets, NULL);

@@ -11,6 +11,7 @@ typedef struct {
     const char *task;   /**< --task: train.task */
     const char *init;   /**< --init: train.init, and the network and clips of that model where nothing else is
                            said of them */
+    const char *shares; /**< --share: train.shares */
     char *const *sets;  /**< --set: "key=value", NULL-terminated; they come last */
     const char *resumed; /**< folder of a run whose recipe counts where there is no config */
 } MaxglRecipeArguments;

@@ -1,5 +1,6 @@
 #include "learn/recipe.h"
 
+#include "learn/shares.h"
 #include "learn/task.h"
 #include "ops/clip_prepare.h"
 
@@ -227,6 +228,11 @@ static const MaxglOption options[] = {
             "statistics of fewer clips. Takes a third more time",
      .source =
          "Gao et al., \"Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup\", 2021"},
+    {"train.shares", MAXGL_OPTION_STRING, AT(train.shares), "",
+     .doc =
+         "several devices (--device a,b): clips of a step that each of them takes, in its order, or numbers "
+         "in that proportion (3,1); \"\": by their speed, which is measured when the run begins",
+     .source = OURS},
     {"train.checkpoint_every", MAXGL_OPTION_INT, AT(train.checkpoint_every), "500", 0, G_MAXINT,
      .unit = "steps", .doc = "from one checkpoint to the next; 0: at the end and at Ctrl-C only"},
     {"train.keep", MAXGL_OPTION_INT, AT(train.keep), "2", 1, 1000000, .doc = "checkpoints kept"},
@@ -364,6 +370,12 @@ static gboolean validate_layers(const MaxglRecipe *recipe, GError **error)
     return FALSE;
 }
 
+static gboolean validate_shares(const MaxglRecipe *recipe, GError **error)
+{
+    MaxglShares shares;
+    return recipe->train.shares[0] == '\0' || maxgl_shares_parse(recipe->train.shares, &shares, error);
+}
+
 static gboolean validate_drops(const int drops[3], GError **error)
 {
     for (int i = 1; i < 3; i++)
@@ -378,7 +390,8 @@ gboolean maxgl_recipe_validate(const MaxglRecipe *recipe, GError **error)
     g_autoptr(MaxglResnet) resnet = NULL;
     MaxglObjectiveOptions objective;
     if (!validate_ranges(recipe, error) || !validate_drops(recipe->train.drops, error) ||
-        !validate_layers(recipe, error) || !(resnet = maxgl_recipe_resnet(recipe, 0, error)))
+        !validate_layers(recipe, error) || !validate_shares(recipe, error) ||
+        !(resnet = maxgl_recipe_resnet(recipe, 0, error)))
         return FALSE;
     if (recipe->train.task != MAXGL_TASK_MAXGL)
         return TRUE;

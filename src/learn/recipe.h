@@ -61,7 +61,7 @@ typedef struct {
     } finetune;
     struct {
         MaxglTaskKind task;
-        char *init;
+        char *init, *shares;
         int epochs, steps, batch, micro_batch, warmup, seed, keep, checkpoint_every, log_every;
         int drops[3], patience;
         MaxglOptimizerKind optimizer;

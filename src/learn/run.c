@@ -177,14 +177,14 @@ char *maxgl_run_checkpoint(const MaxglRun *run)
     return maxgl_run_file(run, name);
 }
 
-gboolean maxgl_run_begin(MaxglRun *run, const MaxglContext *context, const MaxglResnet *resnet,
+gboolean maxgl_run_begin(MaxglRun *run, const GPtrArray *contexts, const MaxglResnet *resnet,
                          const MaxglRunSizes *sizes, gint64 step, GError **error)
 {
     g_autofree char *recipe_path = maxgl_run_file(run, MAXGL_RUN_RECIPE);
     g_autofree char *info_path = maxgl_run_file(run, MAXGL_RUN_INFO);
     g_autofree char *text = maxgl_options_text(&maxgl_recipe_table, &run->recipe);
     maxgl_dir_remove_partial(run->path);
-    run->info = maxgl_run_info_new(info_path, &run->recipe, context, resnet, sizes, step);
+    run->info = maxgl_run_info_new(info_path, &run->recipe, contexts, resnet, sizes, step);
     return maxgl_file_write_atomic(recipe_path, text, strlen(text), error) &&
            maxgl_run_info_write(run->info, "running", step, 0, error);
 }

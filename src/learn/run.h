@@ -60,8 +60,9 @@ typedef struct {
     double macs;                           /**< multiply-adds of the network for one clip, forward */
 } MaxglRunSizes;
 
-/** A session begins at step @step: removes what killed writers left, writes recipe.cfg and run.json. */
-gboolean maxgl_run_begin(MaxglRun *run, const MaxglContext *context, const MaxglResnet *resnet,
+/** A session begins at step @step on the devices @contexts (of MaxglContext): removes what killed writers
+ * left, writes recipe.cfg and run.json. */
+gboolean maxgl_run_begin(MaxglRun *run, const GPtrArray *contexts, const MaxglResnet *resnet,
                          const MaxglRunSizes *sizes, gint64 step, GError **error);
 
 /** It has come to step @step: writes how it went into run.json. @state: "finished", "interrupted", "failed".

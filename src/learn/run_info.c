@@ -1,6 +1,7 @@
 #include "learn/run_info.h"
 
 #include "base/file.h"
+#include "learn/shares.h"
 
 #include <json-glib/json-glib.h>
 #include <string.h>
@@ -52,7 +53,26 @@ static JsonObject *device_object(const MaxglContext *context)
     return device;
 }
 
-MaxglRunInfo *maxgl_run_info_new(const char *path, const MaxglRecipe *recipe, const MaxglContext *context,
+/* "device": the first; with several, "devices": all of them, each with its clips of a step. */
+static void set_devices(JsonObject *session, const MaxglRecipe *recipe, const GPtrArray *contexts)
+{
+    JsonArray *devices = json_array_new();
+    MaxglShares shares = {0};
+    json_object_set_object_member(session, "device", device_object(g_ptr_array_index(contexts, 0)));
+    if (contexts->len > 1)
+        maxgl_shares_parse(recipe->train.shares, &shares, NULL);
+    for (guint i = 0; i < shares.n; i++) {
+        JsonObject *device = device_object(g_ptr_array_index(contexts, i));
+        json_object_set_int_member(device, "clips", shares.clips[i]);
+        json_array_add_object_element(devices, device);
+    }
+    if (contexts->len > 1)
+        json_object_set_array_member(session, "devices", devices);
+    else
+        json_array_unref(devices);
+}
+
+MaxglRunInfo *maxgl_run_info_new(const char *path, const MaxglRecipe *recipe, const GPtrArray *contexts,
                                  const MaxglResnet *resnet, const MaxglRunSizes *sizes, gint64 step)
 {
     MaxglRunInfo *info = g_new0(MaxglRunInfo, 1);
@@ -68,7 +88,7 @@ MaxglRunInfo *maxgl_run_info_new(const char *path, const MaxglRecipe *recipe, co
     json_object_set_string_member(info->session, "started", started);
     json_object_set_string_member(info->session, "version", MAXGL_VERSION);
     json_object_set_string_member(info->session, "glib", glib);
-    json_object_set_object_member(info->session, "device", device_object(context));
+    set_devices(info->session, recipe, contexts);
     json_object_set_int_member(info->session, "first_step", step);
     json_array_add_object_element(sessions, json_object_ref(info->session));
 

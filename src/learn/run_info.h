@@ -8,7 +8,7 @@
 typedef struct MaxglRunInfo MaxglRunInfo;
 
 /** A session that begins now, at step @step. */
-MaxglRunInfo *maxgl_run_info_new(const char *path, const MaxglRecipe *recipe, const MaxglContext *context,
+MaxglRunInfo *maxgl_run_info_new(const char *path, const MaxglRecipe *recipe, const GPtrArray *contexts,
                                  const MaxglResnet *resnet, const MaxglRunSizes *sizes, gint64 step);
 void maxgl_run_info_free(MaxglRunInfo *info);
 

@@ -6,6 +6,7 @@
 #include "learn/feed.h"
 #include "learn/metrics.h"
 #include "learn/run.h"
+#include "learn/shares.h"
 #include "learn/start.h"
 #include "learn/trainer.h"
 
@@ -20,7 +21,7 @@ typedef struct {
     MaxglRun *run;
     MaxglDataset *dataset;
     MaxglClasses *classes;
-    MaxglContext *context;
+    GPtrArray *contexts; /* of MaxglContext, in the order of the devices */
     MaxglTrainer *trainer;
     MaxglModelInfo *info;
     MaxglLoader *loader;
@@ -42,7 +43,7 @@ static void session_clear(Session *s)
     maxgl_loader_free(s->loader);
     maxgl_model_info_free(s->info);
     maxgl_trainer_free(s->trainer);
-    maxgl_context_close(s->context);
+    g_clear_pointer(&s->contexts, g_ptr_array_unref);
     maxgl_classes_free(s->classes);
     maxgl_dataset_free(s->dataset);
     maxgl_run_close(s->run);
@@ -80,25 +81,57 @@ static gboolean plan_length(Session *s, GError **error)
     return TRUE;
 }
 
-/* How many clips go through the network at once is part of what a run is compared by. */
-static gboolean open_device(Session *s, const MaxglTrainOptions *options, GError **error)
+/* A run goes on with the shares that it began with, unless others are asked for. */
+static gboolean keep_shares(const MaxglTrainOptions *options, GError **error)
 {
-    s->context = maxgl_context_open(options->device, error);
-    if (!s->context)
+    g_autoptr(MaxglRecipe) before = maxgl_recipe_new();
+    char **shares = &options->recipe->train.shares;
+    if (!options->resume || (*shares)[0] != '\0')
+        return TRUE;
+    if (!maxgl_run_read_recipe(options->out, before, NULL, error))
         return FALSE;
-    const guint64 memory = s->context->info->global_memory;
-    const guint64 limit = options->memory_limit > 0 ? MIN(options->memory_limit, memory) : memory;
-    return maxgl_trainer_fit(s->context, options->recipe, s->task, s->classes, limit, error);
+    g_free(*shares);
+    *shares = g_strdup(before->train.shares);
+    return TRUE;
+}
+
+/* Which device takes how many clips, and how many go through a network at once, is part of what a run is
+ * compared by. */
+static gboolean open_devices(Session *s, const MaxglTrainOptions *options, GError **error)
+{
+    s->contexts = maxgl_contexts_open(options->device, error);
+    return s->contexts && keep_shares(options, error) &&
+           maxgl_shares_settle(s->contexts, options->recipe, s->task, s->classes, options->memory_limit,
+                               error);
+}
+
+static void tell_devices(const Session *s, const MaxglShares *shares)
+{
+    const int clips = s->recipe->train.batch * s->task->clips_per_video(s->recipe);
+    const MaxglContext *first = g_ptr_array_index(s->contexts, 0);
+    if (shares->n == 1)
+        g_message("%s@%g on %s (%s)", s->recipe->network.name, s->recipe->network.width, first->info->name,
+                  first->reason);
+    else
+        g_message("%s@%g on %u devices", s->recipe->network.name, s->recipe->network.width, shares->n);
+    for (guint i = 0; i < shares->n && shares->n > 1; i++) {
+        const MaxglContext *context = g_ptr_array_index(s->contexts, i);
+        g_message("device %u: %d of the %d clips of a step on %s (%s)", i + 1, shares->clips[i], clips,
+                  context->info->name, context->reason);
+    }
+    if (s->recipe->train.micro_batch > 0)
+        g_message("%d of the %d clips of a step at once (train.micro_batch)", s->recipe->train.micro_batch,
+                  clips);
 }
 
 static gboolean make_trainer(Session *s, GError **error)
 {
-    g_message("%s@%g on %s (%s)", s->recipe->network.name, s->recipe->network.width, s->context->info->name,
-              s->context->reason);
-    if (s->recipe->train.micro_batch > 0)
-        g_message("%d of the %d clips of a step at once (train.micro_batch)", s->recipe->train.micro_batch,
-                  s->recipe->train.batch * s->task->clips_per_video(s->recipe));
-    s->trainer = maxgl_trainer_new(s->context, s->recipe, s->task, s->classes, error);
+    MaxglShares shares;
+    if (!maxgl_shares_of(s->recipe, s->task, s->contexts->len, &shares, error))
+        return FALSE;
+    tell_devices(s, &shares);
+    s->trainer = maxgl_trainer_new_on((MaxglContext *const *)s->contexts->pdata, s->contexts->len, s->recipe,
+                                      s->task, s->classes, error);
     if (!s->trainer)
         return FALSE;
     s->info = maxgl_recipe_model_info(s->recipe, maxgl_trainer_resnet(s->trainer));
@@ -175,7 +208,7 @@ static gboolean begin_run(Session *s, const char *out, GError **error)
     /* While one is written, those that are kept are there too, and the model comes in the end. */
     const guint64 space = maxgl_checkpoint_bytes(state) * ((guint64)s->recipe->train.keep + 2);
     if (!maxgl_dir_require_space(out, space, error) ||
-        !maxgl_run_begin(s->run, s->context, resnet, &sizes, s->position.step, error))
+        !maxgl_run_begin(s->run, s->contexts, resnet, &sizes, s->position.step, error))
         return FALSE;
     g_autofree char *path = maxgl_run_file(s->run, MAXGL_RUN_METRICS);
     s->metrics = maxgl_metrics_open(path, s->task->values, s->position.step, error);
@@ -355,7 +388,7 @@ gboolean maxgl_train(const MaxglTrainOptions *options, GError **error)
     GError *reason = NULL;
     if (!maxgl_recipe_validate(s.recipe, error) || !(s.dataset = maxgl_feed_open(s.recipe, error)) ||
         !maxgl_feed_classes(s.recipe, s.task, s.dataset, &s.classes, error) ||
-        !open_device(&s, options, error) ||
+        !open_devices(&s, options, error) ||
         !(s.run = maxgl_run_open(options->out, s.recipe, options->resume, error)) ||
         !plan_length(&s, error) || !make_trainer(&s, error) || !load_weights(&s, options->resume, error) ||
         !open_loader(&s, error) || !begin_run(&s, options->out, error))

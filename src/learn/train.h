@@ -6,9 +6,9 @@
 
 /** What to train. Borrowed. */
 typedef struct {
-    MaxglRecipe *recipe;  /**< its train.micro_batch is set where it is 0 and memory demands it */
-    const char *device;   /**< as maxgl_device_choose() */
-    guint64 memory_limit; /**< bytes of the device; 0: all it has */
+    MaxglRecipe *recipe;  /**< train.shares and train.micro_batch are settled, see maxgl_shares_settle() */
+    const char *device;   /**< one or several, as maxgl_contexts_open() */
+    guint64 memory_limit; /**< bytes of each device; 0: all it has */
     const char *out;      /**< the run's folder, see run.h */
     gboolean resume;      /**< continue the run that is there */
 } MaxglTrainOptions;

@@ -1,5 +1,11 @@
-/* The device's side of training: network, loss, gradients and optimiser prepared once, then one step after
- * the other without allocating anything or waiting for the device. */
+/* The devices' side of training: network, loss, gradients and optimiser prepared once, then one step after
+ * the other without allocating anything.
+ *
+ * A single device is not waited for. Several go through a step together: each has the network and a share of
+ * the batch. What the networks make of their clips is gathered on the first, where the loss is computed for
+ * the whole batch, as a single device would: every video of the batch is a negative of every other. Each goes
+ * backward through its share, gradients are added on the first in the devices' order, and it updates the
+ * parameters. */
 #ifndef MAXGL_LEARN_TRAINER_H
 #define MAXGL_LEARN_TRAINER_H
 
@@ -25,6 +31,10 @@ gboolean maxgl_trainer_fit(MaxglContext *context, MaxglRecipe *recipe, const Max
  * MAXGL_ERROR_DEVICE. */
 MaxglTrainer *maxgl_trainer_new(MaxglContext *context, const MaxglRecipe *recipe, const MaxglTask *task,
                                 const MaxglClasses *classes, GError **error);
+
+/** The same on @n devices, the first of which leads. train.shares of @recipe are settled (see shares.h). */
+MaxglTrainer *maxgl_trainer_new_on(MaxglContext *const *contexts, guint n, const MaxglRecipe *recipe,
+                                   const MaxglTask *task, const MaxglClasses *classes, GError **error);
 void maxgl_trainer_free(MaxglTrainer *trainer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglTrainer, maxgl_trainer_free)
 
@@ -35,7 +45,7 @@ const MaxglResnet *maxgl_trainer_resnet(const MaxglTrainer *trainer);
 const MaxglTrainingState *maxgl_trainer_state(const MaxglTrainer *trainer);
 
 /** Enqueues step @step (1, 2, …) on @batch, of train.batch videos with as many clips as the task wants, which
- * may be freed then. */
+ * may be freed then. An error of one of several devices says which. */
 gboolean maxgl_trainer_step(MaxglTrainer *trainer, const MaxglBatch *batch, guint32 step,
                             double learning_rate, GError **error);
 

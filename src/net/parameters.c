@@ -394,6 +394,31 @@ static void unpack(const MaxglParameter *p, int block, const float *packed, floa
     }
 }
 
+gboolean maxgl_parameters_alike(const MaxglParameters *a, const MaxglParameters *b)
+{
+    return maxgl_layout_block(a->context) == maxgl_layout_block(b->context) &&
+           maxgl_layout_input_block(a->context) == maxgl_layout_input_block(b->context) &&
+           a->context->info->base_align == b->context->info->base_align;
+}
+
+void maxgl_parameters_convert(const MaxglParameters *from, const float *flat, const MaxglParameters *to,
+                              float *converted, gboolean statistics)
+{
+    const int which = statistics ? STATISTICS : LEARNT;
+    if (maxgl_parameters_alike(from, to)) {
+        memcpy(converted, flat, from->floats[which] * sizeof *flat);
+        return;
+    }
+    for (guint i = 0; i < from->entries->len; i++) {
+        const MaxglParameter *p = maxgl_parameters_get(from, i), *q = maxgl_parameters_get(to, i);
+        if (buffer_of(p) != which)
+            continue;
+        g_autofree float *plain = g_new(float, p->count);
+        unpack(p, maxgl_layout_block(from->context), flat + p->offset, plain);
+        pack(q, maxgl_layout_block(to->context), plain, converted + q->offset);
+    }
+}
+
 gboolean maxgl_parameters_read_from(const MaxglParameters *parameters, cl_mem flat, guint index, float *plain,
                                     GError **error)
 {

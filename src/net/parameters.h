@@ -107,6 +107,16 @@ gsize maxgl_parameters_decayed_floats(const MaxglParameters *parameters);
 gsize maxgl_parameters_learnt_floats(const MaxglParameters *parameters);
 gsize maxgl_parameters_statistics_floats(const MaxglParameters *parameters);
 
+/** Whether flat buffers of @a and @b, which declare the same parameters, have every number in the same place.
+ */
+gboolean maxgl_parameters_alike(const MaxglParameters *a, const MaxglParameters *b);
+
+/** Copies flat host memory @flat, in the order of @from, to @converted in that of @to: the learnt values,
+ * gradients and the like, or the @statistics. Both are placed and declare the same parameters; padding
+ * between parameters is left as it is. */
+void maxgl_parameters_convert(const MaxglParameters *from, const float *flat, const MaxglParameters *to,
+                              float *converted, gboolean statistics);
+
 /** Reads or writes one parameter's @count floats in PyTorch's order, and waits. */
 gboolean maxgl_parameters_read(const MaxglParameters *parameters, guint index, float *plain, GError **error);
 gboolean maxgl_parameters_write(MaxglParameters *parameters, guint index, const float *plain, GError **error);

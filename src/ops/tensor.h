@@ -115,4 +115,8 @@ void maxgl_storage_unpack(MaxglStorage storage, const void *stored, float *float
  * frees. */
 char *maxgl_storage_option(const char *name, MaxglStorage storage);
 
+/** Host memory: a tensor of @from stored as @to is, in the blocks of @to. The shapes are the same but for
+ * those. */
+void maxgl_shape_convert(const MaxglShape *from, const void *x, const MaxglShape *to, void *y);
+
 #endif

@@ -16,7 +16,8 @@
 typedef struct {
     char *folder, *run;
     MaxglRecipe *recipe;
-    MaxglContext *context;
+    GPtrArray *contexts;
+    MaxglContext *context; /* the only one of them */
     MaxglResnet *resnet;
     GError *error;
 } Fixture;
@@ -27,7 +28,8 @@ static int set_up(void **state)
     fixture->folder = test_folder_new();
     fixture->run = g_build_filename(fixture->folder, "runs", "one", NULL);
     fixture->recipe = maxgl_recipe_new();
-    fixture->context = maxgl_context_open(NULL, NULL);
+    fixture->contexts = maxgl_contexts_open(NULL, NULL);
+    fixture->context = fixture->contexts ? g_ptr_array_index(fixture->contexts, 0) : NULL;
     fixture->resnet = maxgl_recipe_resnet(fixture->recipe, 0, NULL);
     *state = fixture;
     return fixture->context ? 0 : -1;
@@ -37,7 +39,7 @@ static int tear_down(void **state)
 {
     Fixture *fixture = *state;
     maxgl_resnet_free(fixture->resnet);
-    maxgl_context_close(fixture->context);
+    g_clear_pointer(&fixture->contexts, g_ptr_array_unref);
     maxgl_recipe_free(fixture->recipe);
     g_clear_error(&fixture->error);
     g_free(fixture->run);
@@ -58,7 +60,7 @@ static void make_run(Fixture *fixture, gboolean resume, gint64 step)
     const MaxglRunSizes sizes = {.steps = 100, .steps_per_epoch = 10, .videos = 320, .parameters = 5};
     g_autoptr(MaxglRun) run = open_run(fixture, resume);
     assert_non_null(run);
-    assert_true(maxgl_run_begin(run, fixture->context, fixture->resnet, &sizes, resume ? step : 0, NULL));
+    assert_true(maxgl_run_begin(run, fixture->contexts, fixture->resnet, &sizes, resume ? step : 0, NULL));
     assert_true(maxgl_run_end(run, "interrupted", step, 2, NULL));
 }
 

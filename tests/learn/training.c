@@ -37,16 +37,22 @@ MaxglRecipe *recipe_of(const char *const *tiny, const char *extra)
 
 void fixture_open(Fixture *f, MaxglContext *context, const char *const *tiny, const char *extra)
 {
+    fixture_open_on(f, &context, 1, tiny, extra);
+}
+
+void fixture_open_on(Fixture *f, MaxglContext *const *contexts, guint n, const char *const *tiny,
+                     const char *extra)
+{
     g_autoptr(GError) error = NULL;
     MaxglLoaderOptions options;
     f->recipe = recipe_of(tiny, extra);
     const MaxglTask *task = maxgl_task_of(f->recipe);
-    f->context = context;
+    f->context = contexts[0];
     f->dataset = maxgl_feed_open(f->recipe, NULL);
     assert_true(maxgl_feed_classes(f->recipe, task, f->dataset, &f->classes, NULL));
     maxgl_feed_loader_options(f->recipe, task, &options);
     f->loader = maxgl_loader_new(f->dataset, &options, NULL);
-    f->trainer = maxgl_trainer_new(context, f->recipe, task, f->classes, &error);
+    f->trainer = maxgl_trainer_new_on(contexts, n, f->recipe, task, f->classes, &error);
     assert_null(error);
     f->folder = test_folder_new();
 }

@@ -1,4 +1,4 @@
-/* A training that is open, for tests: recipe, videos, loader and trainer on one device. */
+/* A training that is open, for tests: recipe, videos, loader and trainer. */
 #ifndef MAXGL_TESTS_TRAINING_H
 #define MAXGL_TESTS_TRAINING_H
 
@@ -22,6 +22,9 @@ int group_tear_down(void **state);
 MaxglRecipe *recipe_of(const char *const *tiny, const char *extra);
 
 void fixture_open(Fixture *f, MaxglContext *context, const char *const *tiny, const char *extra);
+/* The same on @n devices. */
+void fixture_open_on(Fixture *f, MaxglContext *const *contexts, guint n, const char *const *tiny,
+                     const char *extra);
 void fixture_close(Fixture *f);
 
 #endif
