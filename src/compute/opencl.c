@@ -53,6 +53,8 @@ const char *maxgl_opencl_error_name(cl_int code)
         NAME(CL_INVALID_BUFFER_SIZE);
         NAME(CL_INVALID_GLOBAL_WORK_SIZE);
         NAME(CL_INVALID_PROPERTY);
+        NAME(CL_INVALID_DEVICE_PARTITION_COUNT);
+        NAME(CL_DEVICE_PARTITION_FAILED);
     case -1001:
         return "CL_PLATFORM_NOT_FOUND_KHR";
     case -9999:

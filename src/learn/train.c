@@ -82,7 +82,7 @@ static gboolean plan_length(Session *s, GError **error)
 }
 
 /* A run goes on with the shares that it began with, unless others are asked for. */
-static gboolean keep_shares(const MaxglTrainOptions *options, GError **error)
+static gboolean keep_shares(const Session *s, const MaxglTrainOptions *options, GError **error)
 {
     g_autoptr(MaxglRecipe) before = maxgl_recipe_new();
     char **shares = &options->recipe->train.shares;
@@ -90,6 +90,9 @@ static gboolean keep_shares(const MaxglTrainOptions *options, GError **error)
         return TRUE;
     if (!maxgl_run_read_recipe(options->out, before, NULL, error))
         return FALSE;
+    if (before->train.shares[0] == '\0' && s->contexts->len > 1)
+        return refuse(error, "%s: the run began on one device, and goes on with one: name one with --device",
+                      options->out);
     g_free(*shares);
     *shares = g_strdup(before->train.shares);
     return TRUE;
@@ -100,7 +103,7 @@ static gboolean keep_shares(const MaxglTrainOptions *options, GError **error)
 static gboolean open_devices(Session *s, const MaxglTrainOptions *options, GError **error)
 {
     s->contexts = maxgl_contexts_open(options->device, error);
-    return s->contexts && keep_shares(options, error) &&
+    return s->contexts && keep_shares(s, options, error) &&
            maxgl_shares_settle(s->contexts, options->recipe, s->task, s->classes, options->memory_limit,
                                error);
 }

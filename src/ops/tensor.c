@@ -83,20 +83,6 @@ void maxgl_shape_unpack(const MaxglShape *s, const float *blocked, float *plain)
         }
 }
 
-void maxgl_shape_convert(const MaxglShape *from, const void *x, const MaxglShape *to, void *y)
-{
-    if (from->block == to->block && from->storage == to->storage) {
-        memcpy(y, x, maxgl_shape_bytes(from));
-        return;
-    }
-    const gsize in = maxgl_shape_floats(from), out = maxgl_shape_floats(to);
-    g_autofree float *floats = g_new(float, MAX(in, out)), *plain = g_new(float, maxgl_shape_elements(from));
-    maxgl_storage_unpack(from->storage, x, floats, in);
-    maxgl_shape_unpack(from, floats, plain);
-    maxgl_shape_pack(to, plain, floats);
-    maxgl_storage_pack(to->storage, floats, y, out);
-}
-
 /* Batches of clips are large: they are packed so much at a time. */
 #define PIECE_BYTES ((gsize)4 << 20)
 
@@ -135,4 +121,19 @@ gboolean maxgl_tensor_read(MaxglContext *context, const MaxglTensor *tensor, flo
         maxgl_storage_unpack(tensor->shape.storage, stored, blocked, floats);
     maxgl_shape_unpack(&tensor->shape, blocked, data);
     return TRUE;
+}
+
+void maxgl_shape_convert(const MaxglShape *from, const void *x, const MaxglShape *to, void *y)
+{
+    if (from->block == to->block && from->storage == to->storage) {
+        memcpy(y, x, maxgl_shape_bytes(from));
+        return;
+    }
+    const gsize in = maxgl_shape_floats(from), out = maxgl_shape_floats(to);
+    g_autofree float *floats = g_new0(float, MAX(in, out)),
+                     *plain = g_new0(float, maxgl_shape_elements(from));
+    maxgl_storage_unpack(from->storage, x, floats, in);
+    maxgl_shape_unpack(from, floats, plain);
+    maxgl_shape_pack(to, plain, floats);
+    maxgl_storage_pack(to->storage, floats, y, out);
 }
