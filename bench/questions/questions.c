@@ -396,6 +396,7 @@ static char *ask(const char *program, const char *selector, const Question *q, c
 
 static int ask_all(const char *program, const char *selector, const char *path)
 {
+    guint yes = 0;
     g_autoptr(GError) error = NULL;
     g_autoptr(MaxglContext) context = maxgl_context_open(selector, &error);
     if (!context) {
@@ -419,7 +420,9 @@ static int ask_all(const char *program, const char *selector, const char *path)
         maxgl_record_string(b, "answer", answer);
         maxgl_record_string(b, "detail", detail);
         json_builder_end_object(b);
+        yes += g_str_equal(answer, "yes");
     }
+    printf("%u of %u: yes\n", yes, (guint)G_N_ELEMENTS(questions));
     json_builder_end_object(b);
     if (path && !maxgl_record_write(b, path, &error)) {
         maxgl_log_error(error);

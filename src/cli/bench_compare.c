@@ -69,6 +69,7 @@ gboolean maxgl_bench_compare(const char *const *paths, const char *out, GError *
     g_autofree char *page = maxgl_compare_page(comparison);
     if (!maxgl_file_write_atomic(out, page, strlen(page), error))
         return FALSE;
+    fflush(stdout);
     g_message("%s: the page with plots", out);
     return TRUE;
 }
