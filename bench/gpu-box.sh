@@ -171,7 +171,18 @@ choose_sizes() {
   fi
 }
 
+# Whether the matrix units multiply as they should, or are not there: both are answers.
+try_matrix_units() { # device
+  local factors said
+  for factors in fp16 bf16 tf32 fp32; do
+    if said=$("$out/bin/maxgl-probe" "$1" $factors 2>&1); then echo "$factors: as it should be"; else echo "$factors: $said"; fi
+  done
+}
+export -f try_matrix_units
+export out
+
 test_operators() {
+  step matrix-units "$(share 10)" bash -c 'try_matrix_units "$MAXGL_DEVICE"'
   step questions "$(share 10)" "$out/bin/gpu-questions" "$MAXGL_DEVICE" "$out/questions.json"
   step selftest-small "$(share 10)" "$out/bin/checkcl" "${small[@]}" --device "$MAXGL_DEVICE"
   [ $dry = 1 ] || step selftest "$(share 12)" "$out/bin/checkcl" --device "$MAXGL_DEVICE"

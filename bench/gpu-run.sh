@@ -44,7 +44,8 @@ copy_libraries() { # folder, programs …
 }
 
 pack() { # into an empty folder
-  local program programs=("$build/bin/maxgl-cl" "$build/bin/gpu-questions" "$build/tests/checkcl/checkcl")
+  local program programs=("$build/bin/maxgl-cl" "$build/bin/gpu-questions" "$build/src/probe/maxgl-probe"
+    "$build/tests/checkcl/checkcl")
   for program in "${programs[@]}"; do
     [ -x "$program" ] || { echo "gpu-run.sh: $program is missing: cmake --preset release && cmake --build --preset release" >&2; exit 1; }
   done
