@@ -1,4 +1,5 @@
 #include "bench/layer.h"
+#include "bench/model.h"
 
 typedef struct {
     MaxglLayerBench *bench;
@@ -70,6 +71,16 @@ static double dw_reference(gconstpointer data, gsize index)
     return maxgl_reference_conv3d_weights(k->conv, k->x, k->dy, index);
 }
 
+/* What the data sheet of such a device promises. */
+static double predict(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    const MaxglDeviceClass *class = maxgl_device_class_of(context->info);
+    if (!class)
+        return 0;
+    const MaxglModel model = maxgl_model_of_class(class);
+    return maxgl_model_conv3d(&model, context, conv, pass);
+}
+
 /* Times the pass and says what all passes have in common. */
 static MaxglBenchRow *time_pass(Work *k, const char *name, MaxglConv3dPass pass, gsize workspace,
                                 MaxglSequence *sequence, GError **error)
@@ -80,9 +91,9 @@ static MaxglBenchRow *time_pass(Work *k, const char *name, MaxglConv3dPass pass,
     row->algorithm =
         g_strdup(maxgl_conv3d_algorithm_name(maxgl_material_context(k->bench->material), k->conv, pass));
     row->flops = 2 * maxgl_conv3d_macs(k->conv);
-    row->bytes = (double)(maxgl_shape_bytes(&k->conv->input) + maxgl_shape_bytes(&k->out) +
-                          maxgl_conv3d_weight_floats(k->conv) * sizeof(float));
+    row->bytes = maxgl_conv3d_operand_bytes(k->conv);
     row->workspace = workspace;
+    row->predicted = predict(maxgl_material_context(k->bench->material), k->conv, pass);
     return row;
 }
 

@@ -107,6 +107,8 @@ static void add_row(JsonBuilder *b, const MaxglBenchRow *row, const MaxglRoof *r
     maxgl_record_number(b, "gbyte_per_s", row->bytes * 1e-9 / row->times.median);
     maxgl_record_number(b, "of_bandwidth", row->bytes / row->times.median / roof->copy_bytes);
     maxgl_record_number(b, "workspace_bytes", (double)row->workspace);
+    if (row->predicted > 0)
+        maxgl_record_number(b, "predicted_s", row->predicted);
     if (row->samples > 0) {
         maxgl_record_number(b, "relative_l2_error", row->error);
         maxgl_record_number(b, "error_samples", row->samples);

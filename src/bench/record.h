@@ -16,11 +16,12 @@ typedef struct {
     char *algorithm;  /**< NULL where there is only one */
     int count;        /**< how many there are of this kind and size */
     MaxglTimes times;
-    double flops;    /**< of one, by the direct method; 0 where bytes are what matters */
-    double bytes;    /**< that it must read and write */
-    gsize workspace; /**< bytes of scratch memory */
-    double error;    /**< relative L2 error against float64 … */
-    guint samples;   /**< … over so many results; 0: not compared */
+    double flops;     /**< of one, by the direct method; 0 where bytes are what matters */
+    double bytes;     /**< that it must read and write */
+    gsize workspace;  /**< bytes of scratch memory */
+    double predicted; /**< seconds that bench/model.h expects of such a device; 0: it does not know it */
+    double error;     /**< relative L2 error against float64 … */
+    guint samples;    /**< … over so many results; 0: not compared */
 } MaxglBenchRow;
 
 MaxglBenchRow *maxgl_bench_row_new(const char *name, const char *what, const char *size, const char *pass);

@@ -8,7 +8,8 @@
 
 /** The command's options. */
 typedef struct {
-    char *net, *clip, *pass, *json, *data, *config, *out, *estimator, *discriminator, *sections, *note;
+    char *net, *clip, *pass, *json, *data, *config, *out, *estimator, *discriminator, *sections, *note,
+        *predict;
     char **sets;
     int batch; /**< clips; of heads and data: videos */
     int classes, repeats, regions, clips_per_video;
@@ -37,6 +38,10 @@ gboolean maxgl_bench_pass_recipe(const MaxglBenchArguments *arguments, MaxglCont
 
 /** --suite: the sections of bench/suite.h. The device is opened within. */
 gboolean maxgl_bench_pass_suite(const MaxglBenchArguments *arguments, GError **error);
+
+/** --predict: times that a model expects of devices nobody has to have. MAXGL_ERROR_NOT_FOUND names the
+ * classes of devices that there are. */
+gboolean maxgl_bench_predict(const MaxglBenchArguments *arguments, GError **error);
 
 /** --check: whether the records in @paths (NULL-terminated) fit the schema. MAXGL_ERROR_FORMAT naming file
  * and member. */

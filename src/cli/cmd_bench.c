@@ -88,8 +88,8 @@ static gboolean run(MaxglBenchArguments *o, GError **error)
 /* Options that only one of the ways to call the command has. */
 static gboolean check_ways(const MaxglBenchArguments *o, int records, const char *first, GError **error)
 {
-    if (o->suite + o->compare + o->check > 1)
-        return maxgl_command_usage(error, "--suite, --compare and --check: give one of them");
+    if (o->suite + o->compare + o->check + (o->predict != NULL) > 1)
+        return maxgl_command_usage(error, "--suite, --compare, --check and --predict: give one of them");
     if (!o->compare && !o->check && records > 0)
         return maxgl_command_usage(error, "\"%s\" was not expected without --compare or --check", first);
     if ((o->compare || o->check) && records == 0)
@@ -99,6 +99,8 @@ static gboolean check_ways(const MaxglBenchArguments *o, int records, const char
         return maxgl_command_usage(error, "--out=%s is for --compare; a record is written by --json", o->out);
     if (o->suite && o->pass)
         return maxgl_command_usage(error, "--pass=%s: --suite measures all of them", o->pass);
+    if (o->predict && o->pass)
+        return maxgl_command_usage(error, "--pass=%s: --predict says inference and training", o->pass);
     if (!o->suite && (o->quick || o->sections || o->note || o->limit != 0))
         return maxgl_command_usage(error, "--%s is for --suite",
                                    o->quick      ? "quick"
@@ -120,6 +122,11 @@ static gboolean run_any(MaxglBenchArguments *o, int n, const char *const *record
     if (o->suite)
         return maxgl_bench_pass_suite(o, error);
     maxgl_command_default(&o->pass, "inference");
+    if (o->predict) {
+        maxgl_command_default(&o->net, "r3d_18");
+        o->batch = o->batch == DEFAULT_BATCH ? 8 : o->batch;
+        return check_options(o, error) && maxgl_bench_predict(o, error);
+    }
     return run(o, error);
 }
 
@@ -131,6 +138,7 @@ static const char examples[] = "  maxgl-cl bench\n"
                                "  maxgl-cl bench --pass recipe --config config/demo.cfg\n"
                                "  maxgl-cl bench --suite --device gpu --json suite.json\n"
                                "  maxgl-cl bench --check suite.json\n"
+                               "  maxgl-cl bench --predict H100 --batch 32\n"
                                "  maxgl-cl bench --compare before.json after.json --out comparison.html";
 
 static const char explanation[] =
@@ -200,6 +208,8 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
          "Of the suite: only these, such as peaks,layers (all)", "LIST"},
         {"note", 0, 0, G_OPTION_ARG_STRING, &o.note, "Of the suite: recorded with it, how it was measured",
          "TEXT"},
+        {"predict", 0, 0, G_OPTION_ARG_STRING, &o.predict,
+         "Measure nothing: what a model expects of a device's data sheet; its name, or all", "DEVICE"},
         {"check", 0, 0, G_OPTION_ARG_NONE, &o.check,
          "Measure nothing: hold the records RECORD… against the schema (docs/benchmark.schema.json)", NULL},
         {"compare", 0, 0, G_OPTION_ARG_NONE, &o.compare,
@@ -225,6 +235,7 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
     }
     g_free(o.sections);
     g_free(o.note);
+    g_free(o.predict);
     g_free(o.estimator);
     g_free(o.discriminator);
     g_free(o.net);

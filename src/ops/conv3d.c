@@ -4,6 +4,7 @@
 #include "ops/conv3d_gemm.h"
 #include "ops/conv3d_mma.h"
 #include "ops/conv3d_winograd_gemm.h"
+#include <math.h>
 #include <string.h>
 
 static const MaxglConv3dAlgorithm *const algorithms[] = {&maxgl_conv3d_winograd,
@@ -129,6 +130,34 @@ static gboolean is_usable(const MaxglConv3dAlgorithm *a, MaxglContext *context, 
            (!a->worthwhile || a->worthwhile(context, conv, pass));
 }
 
+/* A time, in ordinary floating-point operations: those of the products, of which matrix units do so many
+ * more, and bytes. */
+static double cost(const MaxglConv3dAlgorithm *a, MaxglContext *context, const MaxglConv3d *conv,
+                   MaxglConv3dPass pass)
+{
+    enum { BYTE = 20 }; /* operations while a byte is moved; see conv3d_winograd_gemm.h */
+    static const int usual[] = {200, 800, 800, 400};
+    MaxglWork work;
+    if (!a->work || !a->work(context, conv, pass, &work))
+        return INFINITY;
+    g_autofree char *name = g_strdup_printf("speed_%s", maxgl_factors_name(work.factors));
+    const int speed =
+        work.units ? maxgl_tuning_int(context->tuning, "mma", NULL, name, usual[work.factors]) : 100;
+    return work.flops * 100 / MAX(speed, 1) + BYTE * work.bytes;
+}
+
+/* Matrix units, where the device has them for such numbers, unless Winograd's method on ordinary ones takes
+ * less: on some devices they are no more than twice as fast. */
+static const char *algorithm_of_units(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    const MaxglConv3dAlgorithm *units = &maxgl_conv3d_mma, *other = &maxgl_conv3d_winograd_gemm;
+    if (!is_usable(units, context, conv, pass))
+        return NULL;
+    if (!is_usable(other, context, conv, pass))
+        return units->name;
+    return cost(other, context, conv, pass) < cost(units, context, conv, pass) ? other->name : units->name;
+}
+
 /* The tuning database names an algorithm for the pass; else it is that of matrix units, where the device has
  * them; else the database names one for all passes. Where that does not support the case or is not
  * worthwhile, the last of the list that does and is takes its place; direct always does. */
@@ -138,9 +167,9 @@ static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv
     static const char *const pass_names[] = {"forward", "backward_data", "backward_weights"};
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
     const char *any = maxgl_tuning_string(context->tuning, "conv3d", shape, "algorithm", algorithms[0]->name);
-    if (is_usable(&maxgl_conv3d_mma, context, conv, pass))
-        any = maxgl_conv3d_mma.name;
-    const char *name = maxgl_tuning_string(context->tuning, "conv3d", shape, pass_names[pass], any);
+    const char *units = algorithm_of_units(context, conv, pass);
+    const char *name =
+        maxgl_tuning_string(context->tuning, "conv3d", shape, pass_names[pass], units ? units : any);
     const MaxglConv3dAlgorithm *other = NULL;
     for (const MaxglConv3dAlgorithm *const *a = algorithms; *a; a++) {
         if (!is_usable(*a, context, conv, pass))
@@ -151,6 +180,20 @@ static const MaxglConv3dAlgorithm *choose(MaxglContext *context, const MaxglConv
     }
     g_assert(other);
     return other;
+}
+
+double maxgl_conv3d_operand_bytes(const MaxglConv3d *conv)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    return (double)(maxgl_shape_bytes(&conv->input) + maxgl_shape_bytes(&out) +
+                    maxgl_conv3d_weight_floats(conv) * sizeof(float));
+}
+
+gboolean maxgl_conv3d_work(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass,
+                           MaxglWork *work)
+{
+    const MaxglConv3dAlgorithm *algorithm = choose(context, conv, pass);
+    return algorithm->work && algorithm->work(context, conv, pass, work);
 }
 
 const char *maxgl_conv3d_algorithm_name(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)

@@ -11,6 +11,7 @@
 
 #include "compute/sequence.h"
 #include "ops/tensor.h"
+#include "ops/work.h"
 
 /** What a convolution is. Index 0 is time, 1 height, 2 width. */
 typedef struct {
@@ -40,6 +41,9 @@ gsize maxgl_conv3d_weight_elements(const MaxglConv3d *conv);
 void maxgl_conv3d_pack_weights(const MaxglConv3d *conv, const float *plain, float *packed);
 void maxgl_conv3d_unpack_weights(const MaxglConv3d *conv, const float *packed, float *plain);
 
+/** Bytes of x, w and y, or of their gradients: what any pass reads or writes at least. */
+double maxgl_conv3d_operand_bytes(const MaxglConv3d *conv);
+
 /** Multiply-adds of one pass by the direct method, the convention of every figure we print. */
 double maxgl_conv3d_macs(const MaxglConv3d *conv);
 
@@ -57,6 +61,11 @@ const char *maxgl_conv3d_algorithm_name(MaxglContext *context, const MaxglConv3d
 
 /** Names of all algorithms, ended by NULL. */
 const char *const *maxgl_conv3d_algorithm_names(void);
+
+/** What a pass asks of the device with the algorithm that is chosen for it. FALSE if that is one for CPUs,
+ * which does not say. */
+gboolean maxgl_conv3d_work(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass,
+                           MaxglWork *work);
 
 /** Bytes of scratch memory a pass wants, whatever algorithm the tuning database chooses; 0 = none. */
 gsize maxgl_conv3d_forward_workspace(MaxglContext *context, const MaxglConv3d *conv);

@@ -21,6 +21,7 @@ typedef struct {
                                  cl_mem y, const MaxglConv3dEpilogue *epilogue, cl_mem workspace,
                                  GError **error);
     int (*statistics_parts)(MaxglContext *context, const MaxglConv3d *conv); /**< NULL: writes none */
+    gboolean (*work)(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass, MaxglWork *work);
     gsize (*workspace)(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass);
     gboolean (*forward)(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
                         const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error);

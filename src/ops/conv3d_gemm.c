@@ -137,6 +137,28 @@ static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *con
     return cut.parts == 1 || maxgl_conv3d_add_weights_sum(sequence, workspace, dw, weights, cut.parts, error);
 }
 
+static gboolean describe_work(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass,
+                              MaxglWork *work)
+{
+    const MaxglProduct product = product_of(conv, pass);
+    MaxglTile tile;
+    if (!choose_tile(context, conv, pass, &tile, NULL))
+        return FALSE;
+    const gboolean is_weights = pass == MAXGL_CONV3D_BACKWARD_WEIGHTS;
+    const gsize parts = is_weights ? maxgl_tile_cut(&tile, &product).parts : 1;
+    const double phases = (double)product.batch;
+    *work = maxgl_tile_work(&tile, &product, parts);
+    work->flops /= phases; /* which share the taps */
+    work->local_reads /= phases;
+    work->fetched /= phases;
+    work->bytes = maxgl_conv3d_operand_bytes(conv);
+    if (parts > 1) {
+        work->bytes += 2.0 * (double)parts * (double)maxgl_conv3d_weight_floats(conv) * sizeof(float);
+        work->launches++;
+    }
+    return TRUE;
+}
+
 static gboolean supports(const MaxglConv3d *conv, MaxglConv3dPass pass, const MaxglDeviceInfo *device)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
@@ -160,6 +182,7 @@ static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, Max
 const MaxglConv3dAlgorithm maxgl_conv3d_gemm = {
     .name = "gemm",
     .supports = supports,
+    .work = describe_work,
     .workspace = workspace_bytes,
     .forward = forward,
     .backward_data = backward_data,

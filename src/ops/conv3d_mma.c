@@ -349,6 +349,37 @@ static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *con
     return cut.parts == 1 || maxgl_conv3d_add_weights_sum(sequence, workspace, dw, weights, cut.parts, error);
 }
 
+static gboolean describe_work(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass,
+                              MaxglWork *work)
+{
+    Tile tile;
+    if (!choose_tile(context, conv, pass, &tile, NULL))
+        return FALSE;
+    const gboolean is_weights = pass == MAXGL_CONV3D_BACKWARD_WEIGHTS;
+    const Product product = product_of(conv, pass);
+    const gsize parts = is_weights ? cut_pixels(&tile, &product).parts : 1;
+    const double number = 16.0 / maxgl_factors_piece(tile.factors); /* bytes */
+    const double tiles = (double)tile_groups(&tile, &product),
+                 weights = (double)maxgl_conv3d_weight_floats(conv);
+    const double multiply_adds = tiles / product.phases * tile.tm * tile.tn * (double)product.depth;
+    *work = (MaxglWork){
+        .units = TRUE,
+        .factors = tile.factors,
+        .flops = 2 * multiply_adds,
+        .groups = tiles * (double)parts,
+        .items = (int)items(&tile),
+        .registers = 2 * tile.wm * tile.wn / tile.mma->lanes, /* as many again as sums, see docs/gpus.md */
+        .local_bytes = (gsize)16 * tile.buffers * STEP_PIECES * (gsize)(tile.tm + tile.tn + 4),
+        .local_reads = multiply_adds / (tile.wm * tile.wn) * (tile.wm + tile.wn) * number,
+        .fetched = multiply_adds / (tile.tm * tile.tn) * (tile.tm + tile.tn) * number,
+        .bytes = maxgl_conv3d_operand_bytes(conv) +
+                 (is_weights ? parts > 1 ? 2.0 * (double)parts * weights * sizeof(float) : 0
+                             : 2.0 * weights * number),
+        .launches = is_weights && parts == 1 ? 1 : 2,
+    };
+    return TRUE;
+}
+
 static gboolean supports(const MaxglConv3d *conv, MaxglConv3dPass pass, const MaxglDeviceInfo *device)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
@@ -393,6 +424,7 @@ const MaxglConv3dAlgorithm maxgl_conv3d_mma = {
     .prepared_bytes = prepared_bytes,
     .prepare = prepare,
     .forward_prepared = forward_prepared,
+    .work = describe_work,
     .workspace = workspace_bytes,
     .forward = forward,
     .backward_data = backward_data,

@@ -170,6 +170,29 @@ static gboolean make_plan(MaxglContext *context, const MaxglConv3d *conv, const 
     return TRUE;
 }
 
+static gboolean describe_work(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass,
+                              MaxglWork *work)
+{
+    const MaxglConv3d back = turned(conv), *as = pass == MAXGL_CONV3D_BACKWARD_DATA ? &back : conv;
+    const MaxglShape out = maxgl_conv3d_output(as);
+    Plan plan;
+    if (!make_plan(context, conv, as, pass, &plan, NULL))
+        return FALSE;
+    const double chunks = ceil_div(plan.n_tiles, plan.chunk_tiles);
+    /* Taps that reach no frame are left out, of depth or, of weights, of columns. */
+    const double inside = (double)taps_inside(as) / ((double)out.t * as->kernel[0]);
+    *work = maxgl_tile_work(&plan.tile, &plan.product, plan.cut.parts ? plan.cut.parts : 1);
+    work->flops *= chunks * inside;
+    work->local_reads *= chunks * inside;
+    work->fetched *= chunks * inside;
+    work->groups *= chunks;
+    work->bytes =
+        maxgl_conv3d_operand_bytes(conv) + 2.0 * (chunks * (double)(plan.in_bytes + plan.out_bytes) +
+                                                  (double)plan.u_bytes * (double)plan.u_parts);
+    work->launches = 2 + 2 * (int)chunks;
+    return TRUE;
+}
+
 static gboolean worthwhile(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
 {
     const MaxglConv3d back = turned(conv), *as = pass == MAXGL_CONV3D_BACKWARD_DATA ? &back : conv;
@@ -432,6 +455,7 @@ const MaxglConv3dAlgorithm maxgl_conv3d_winograd_gemm = {
     .prepared_bytes = prepared_bytes,
     .prepare = prepare,
     .forward_prepared = forward_prepared,
+    .work = describe_work,
     .workspace = workspace_bytes,
     .forward = forward,
     .backward_data = backward_data,

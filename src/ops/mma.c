@@ -54,10 +54,14 @@ static const MaxglMma *family_named(const char *name)
 enum { INTEL_SUB_GROUP_SIZES = 0x4108 };
 
 /* Intel's units are as wide as the smallest sub-group that the device has. */
-static const MaxglMma *family_of_intel(cl_device_id device)
+static const MaxglMma *family_of_intel(const MaxglContext *context)
 {
     size_t sizes[8], bytes = 0, least = G_MAXSIZE;
-    if (clGetDeviceInfo(device, INTEL_SUB_GROUP_SIZES, sizeof sizes, sizes, &bytes) != CL_SUCCESS)
+    if (g_str_equal(context->info->architecture, "xe-hpg"))
+        return family_named("xe8");
+    if (g_str_equal(context->info->architecture, "xe-hpc") || g_str_equal(context->info->architecture, "xe2"))
+        return family_named("xe16");
+    if (clGetDeviceInfo(context->device, INTEL_SUB_GROUP_SIZES, sizeof sizes, sizes, &bytes) != CL_SUCCESS)
         return NULL;
     for (gsize i = 0; i < bytes / sizeof *sizes; i++)
         least = MIN(least, sizes[i]);
@@ -80,7 +84,7 @@ static const MaxglMma *family_of(MaxglContext *context)
             return family_named(architecture[4] == '1' ? "gfx11" : "gfx12");
         return family_named(g_str_equal(architecture, "gfx908") ? "gfx908" : "gfx90a");
     }
-    return device->vendor == MAXGL_VENDOR_INTEL ? family_of_intel(context->device) : NULL;
+    return device->vendor == MAXGL_VENDOR_INTEL ? family_of_intel(context) : NULL;
 }
 
 const MaxglMma *maxgl_mma_of(MaxglContext *context, MaxglFactors factors, gboolean *emulated)

@@ -143,3 +143,20 @@ MaxglCut maxgl_tile_cut(const MaxglTile *tile, const MaxglProduct *product)
     const gsize part_steps = ceil_div(steps, parts);
     return (MaxglCut){.parts = ceil_div(steps, part_steps), .steps = part_steps};
 }
+
+MaxglWork maxgl_tile_work(const MaxglTile *t, const MaxglProduct *product, gsize parts)
+{
+    const double tiles = (double)maxgl_tile_groups(t, product), depth = (double)product->depth;
+    const double multiply_adds = tiles * t->tm * t->tn * depth;
+    return (MaxglWork){
+        .factors = MAXGL_FACTORS_FP32,
+        .flops = 2 * multiply_adds,
+        .groups = tiles * (double)parts,
+        .items = t->tm / t->wm * (t->tn / t->wn),
+        .registers = 2 * t->wm * t->wn, /* as many again as sums, see docs/gpus.md */
+        .local_bytes = (gsize)t->buffers * t->tk * (gsize)(t->tm + t->tn + 8) * sizeof(float),
+        .local_reads = multiply_adds / (t->wm * t->wn) * (t->wm + t->wn) * sizeof(float),
+        .fetched = tiles * (t->tm + t->tn) * depth * sizeof(float),
+        .launches = 1,
+    };
+}

@@ -3,6 +3,7 @@
 #define MAXGL_OPS_TILE_H
 
 #include "compute/sequence.h"
+#include "ops/work.h"
 
 /** A matrix product, or @batch products of the same size in one launch. */
 typedef struct {
@@ -50,6 +51,9 @@ char *maxgl_tile_options(const MaxglTile *tile, const MaxglDeviceInfo *device);
 
 /** Work-items and work-groups of a launch: dimension 0 walks along rows, 1 along columns, 2 has @parts. */
 MaxglLaunch maxgl_tile_launch(const MaxglTile *tile, const MaxglProduct *product, gsize parts);
+
+/** What a product asks of the device, all but its bytes; @parts: what the sum is cut into. */
+MaxglWork maxgl_tile_work(const MaxglTile *tile, const MaxglProduct *product, gsize parts);
 
 /** How a sum is cut: into @parts parts of @steps tiles' depths each, the last perhaps shorter. */
 typedef struct {

@@ -1,0 +1,64 @@
+#include "bench/model.h"
+
+#include <math.h>
+
+/* Instructions that are no multiply-adds, in the inner loops that compilers make (docs/gpus.md): 18 % for
+ * float32 tiles; beside matrix instructions others are issued while the units are busy. */
+#define ISSUED 0.82
+#define ISSUED_BESIDE_UNITS 0.9
+
+/* Bytes from the cache that all cores share, a core and clock: half to two thirds of what a core's port
+ * takes; measured ones are between 30 (H100) and 50 (A100). */
+#define CACHE_BYTES_A_CLOCK 40.0
+
+#define LAUNCH 5e-6         /* seconds between launches that wait for each other */
+#define WORK_ITEMS_WAIT 512 /* of a core: fewer do not hide the time that memory takes */
+
+MaxglModel maxgl_model_of_class(const MaxglDeviceClass *class)
+{
+    MaxglModel model = {
+        .cores = class->cores,
+        .flops = class->flops,
+        .memory = class->memory,
+        .cache = CACHE_BYTES_A_CLOCK * class->cores * class->clock,
+        .local = (double)class->local_clock * class->cores * class->clock,
+        .launch = LAUNCH,
+        .local_memory = (gsize) class->local_kib << 10,
+        .registers = class->registers,
+    };
+    for (int i = 0; i <= MAXGL_FACTORS_TF32; i++)
+        model.matrix[i] = class->matrix[i];
+    return model;
+}
+
+/* Work-groups that a core holds at once. */
+static double held(const MaxglModel *m, const MaxglWork *w)
+{
+    const double by_memory = floor((double)m->local_memory / (double)MAX(w->local_bytes, 1));
+    const double by_registers = floor((double)m->registers / ((double)w->items * w->registers));
+    return MAX(1, MIN(by_memory, by_registers));
+}
+
+/* The part of the device's arithmetic that the groups can use. */
+static double used(const MaxglModel *m, const MaxglWork *w)
+{
+    const double of_core = ceil(w->groups / m->cores); /* the busiest core's groups */
+    const double balance = w->groups / (of_core * m->cores);
+    const double waiting = MIN(held(m, w), of_core) * w->items / WORK_ITEMS_WAIT;
+    return balance * MIN(1, 0.5 + 0.5 * waiting) * (w->units ? ISSUED_BESIDE_UNITS : ISSUED);
+}
+
+double maxgl_model_time(const MaxglModel *m, const MaxglWork *w)
+{
+    const double peak = w->units ? m->matrix[w->factors] : m->flops;
+    const double arithmetic = MAX(w->flops / peak, w->local_reads / m->local) / used(m, w);
+    const double moving = MAX(w->fetched / m->cache, w->bytes / m->memory);
+    return w->launches * m->launch + MAX(arithmetic, moving);
+}
+
+double maxgl_model_conv3d(const MaxglModel *model, MaxglContext *context, const MaxglConv3d *conv,
+                          MaxglConv3dPass pass)
+{
+    MaxglWork work;
+    return maxgl_conv3d_work(context, conv, pass, &work) ? maxgl_model_time(model, &work) : 0;
+}
