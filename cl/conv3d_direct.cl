@@ -9,9 +9,10 @@
 
 //    PREFETCH_WEIGHTS  vectors of weights that are asked for ahead
 //    UNROLL        input channels at once
+//    Y_STORAGE     how y and the residual are stored (storage.clh)
 
 #define VECTOR BO
-#include "layout.clh"
+#include "storage.clh"
 
 // Inputs along a row that a tile sees, and how many of them share a cache line of 64 bytes.
 #define SPAN ((RW - 1) * SW + KW)
@@ -24,10 +25,12 @@
 enum { WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, ACCUMULATE = 8 };
 
 // y[n, k, (o)·y_stride + y_start] = Σ x[n, c, o·stride + tap − pad] · w. The y_ strides serve the gradient of a strided
-// convolution, whose output positions fall into phases. @zeros: a row of zeros that stands for rows outside the map.
+// convolution, whose output positions fall into phases. @zeros: a row of zeros that stands for rows outside the map. @sums: floats
+// that lie as y does, for what the chunks of input channels have come to so far; y itself where that holds floats.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv3d_forward_direct(__global const float *restrict x, __global const float *restrict weights, __global float *y,
-                      __global const float *restrict bias, __global const float *residual, __global const float *restrict zeros,
+conv3d_forward_direct(__global const float *restrict x, __global const float *restrict weights, __global MAP(Y_STORAGE) *y,
+                      __global const float *restrict bias, __global const MAP(Y_STORAGE) *residual,
+                      __global const float *restrict zeros, __global float *sums,
                       int flags, int in_blocks, int chunk_blocks, int out_blocks, int n_tiles, int tiles_per_item,
                       int in_t, int in_h, int in_w, int out_t, int out_h, int out_w, int taps_t, int taps_h, int stride_t,
                       int pad_t, int pad_h, int y_t, int y_h, int y_w, int y_stride_t, int y_stride_h, int y_stride_w,
@@ -51,9 +54,10 @@ conv3d_forward_direct(__global const float *restrict x, __global const float *re
             const int ow0 = min(tw * RW, out_w - RW), oh0 = th * RH;
             const int skip = tw * RW - ow0, rows = min(RH, out_h - oh0);
             const int first_tile = ow0 == 0, last_tile = ow0 + RW >= out_w;
-            __global float *yp = y + ((size_t)n * out_blocks + kb) * y_plane +
-                                 (((size_t)(ot * y_stride_t + y_start_t) * y_h + oh0 * y_stride_h + y_start_h) * y_w +
-                                  ow0 * y_stride_w + y_start_w) * BO;
+            const size_t to = ((size_t)n * out_blocks + kb) * y_plane +
+                              (((size_t)(ot * y_stride_t + y_start_t) * y_h + oh0 * y_stride_h + y_start_h) * y_w +
+                               ow0 * y_stride_w + y_start_w) * BO;
+#define TO(u, r) (to + (u) * y_plane + ((size_t)((r) / RW) * y_stride_h * y_w + ((r) % RW) * y_stride_w) * BO)
 
             floatv acc[KU][RH * RW];
 #pragma unroll
@@ -67,7 +71,7 @@ conv3d_forward_direct(__global const float *restrict x, __global const float *re
 #pragma unroll
                     for (int r = 0; r < RH * RW; r++)
                         if (r / RW < rows && r % RW >= skip)
-                            acc[u][r] = VLOAD(0, yp + u * y_plane + ((size_t)(r / RW) * y_stride_h * y_w + (r % RW) * y_stride_w) * BO);
+                            acc[u][r] = c0 > 0 ? VLOAD(0, sums + TO(u, r)) : MAP_LOAD(Y_STORAGE, 0, y + TO(u, r));
 
             for (int cb = c0; cb < c1; cb++)
                 for (int kt = 0; kt < taps_t; kt++) {
@@ -150,17 +154,19 @@ conv3d_forward_direct(__global const float *restrict x, __global const float *re
 #pragma unroll
                 for (int r = 0; r < RH * RW; r++)
                     if (r / RW < rows && r % RW >= skip) {
-                        __global float *to = yp + u * y_plane + ((size_t)(r / RW) * y_stride_h * y_w + (r % RW) * y_stride_w) * BO;
                         floatv value = acc[u][r];
                         if (c1 >= in_blocks && flags) {
                             if (flags & WITH_BIAS)
                                 value += VLOAD(kb + u, bias);
                             if (flags & WITH_RESIDUAL)
-                                value += VLOAD(0, residual + (to - y));
+                                value += MAP_LOAD(Y_STORAGE, 0, residual + TO(u, r));
                             if (flags & WITH_RELU)
                                 value = max(value, (floatv)(0.0f));
                         }
-                        VSTORE(value, 0, to);
+                        if (c1 < in_blocks)
+                            VSTORE(value, 0, sums + TO(u, r));
+                        else
+                            MAP_STORE(Y_STORAGE, value, 0, y + TO(u, r));
                     }
         }
     }

@@ -9,10 +9,11 @@
 //    KU, CU     the register tile: KU vectors of output channels × CU input channels; CU divides BI, or if that is 1, C
 //    KW, SW, PW taps, stride and padding along a row
 //    ROW        inputs with one channel in a block: width of the padded input
+//    Y_STORAGE  how dy is stored (storage.clh)
 //    COLUMNS    defined to the output's width where rows are short: the loop along a row is then unrolled
 
 #define VECTOR BO
-#include "layout.clh"
+#include "storage.clh"
 
 #ifndef COLUMNS
 #define COLUMNS 0
@@ -29,7 +30,7 @@
 #define FIRST_COLUMN(kw) (((PW) - (kw) + SW - 1 > 0 ? (PW) - (kw) + SW - 1 : 0) / SW)
 
 #define WEIGHTS_ARGUMENTS                                                                                                      \
-    __global const float *restrict x, __global const float *restrict dy, __global float *restrict dw, int n_samples,           \
+    __global const float *restrict x, __global const MAP(Y_STORAGE) *restrict dy, __global float *restrict dw, int n_samples,           \
         int in_blocks, int out_blocks, int in_t, int in_h, int in_w, int out_t, int out_h, int out_w, int taps_t, int taps_h,  \
         int stride_t, int stride_h, int pad_t, int pad_h, int n_splits, int chunk_rows
 
@@ -52,7 +53,7 @@
 #define COLUMN(ow)                                                                                                             \
     {                                                                                                                          \
         floatv d[KU];                                                                                                          \
-        _Pragma("unroll") for (int u = 0; u < KU; u++) d[u] = VLOAD(ow, dp + u * y_stride);                                    \
+        _Pragma("unroll") for (int u = 0; u < KU; u++) d[u] = MAP_LOAD(Y_STORAGE, ow, dp + u * y_stride);                                    \
         _Pragma("unroll") for (int c = 0; c < CU; c++)                                                                         \
         {                                                                                                                      \
             const float value = xp[((ow) * SW + kw - (PW)) * BI + c];                                                          \
@@ -66,7 +67,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
     for (int chunk = first; chunk < last; chunk++) {
         const int frame = chunk / chunks, n = frame / out_t, ot = frame - n * out_t;
         const int oh0 = (chunk - frame * chunks) * chunk_rows, oh1 = min(oh0 + chunk_rows, out_h);
-        __global const float *dplane = dy + ((size_t)n * out_blocks + kb) * y_stride + (size_t)ot * out_h * out_w * BO;
+        __global const MAP(Y_STORAGE) *dplane = dy + ((size_t)n * out_blocks + kb) * y_stride + (size_t)ot * out_h * out_w * BO;
         for (int kt = 0; kt < taps_t; kt++) {
             const int it = ot * stride_t + kt - pad_t;
             if (it < 0 || it >= in_t)
@@ -90,7 +91,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
                             const int ih = oh * stride_h + kh - pad_h;
                             if (ih < 0 || ih >= in_h)
                                 continue;
-                            __global const float *dp = dplane + (size_t)oh * out_w * BO;
+                            __global const MAP(Y_STORAGE) *dp = dplane + (size_t)oh * out_w * BO;
                             __global const float *xp = xplane + (size_t)ih * in_w * BI + c0;
 #if COLUMNS
 #pragma unroll
@@ -129,7 +130,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
     for (int chunk = first; chunk < last; chunk++) {
         const int frame = chunk / chunks, n = frame / out_t, ot = frame - n * out_t;
         const int oh0 = (chunk - frame * chunks) * chunk_rows, oh1 = min(oh0 + chunk_rows, out_h);
-        __global const float *dplane = dy + ((size_t)n * out_blocks + kb) * y_stride + (size_t)ot * out_h * out_w * BO;
+        __global const MAP(Y_STORAGE) *dplane = dy + ((size_t)n * out_blocks + kb) * y_stride + (size_t)ot * out_h * out_w * BO;
         for (int kt = 0; kt < taps_t; kt++) {
             const int it = ot * stride_t + kt - pad_t;
             if (it < 0 || it >= in_t)
@@ -149,7 +150,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
                     const int ih = oh * stride_h + kh - pad_h;
                     if (ih < 0 || ih >= in_h)
                         continue;
-                    __global const float *dp = dplane + (size_t)oh * out_w * BO;
+                    __global const MAP(Y_STORAGE) *dp = dplane + (size_t)oh * out_w * BO;
                     __global const float *xp = xplane + (size_t)ih * in_w;
                     for (int c = 0; c < CU; c++) {
                         int from = 0;
@@ -162,7 +163,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
                         floatv d[KU];
 #pragma unroll
                         for (int u = 0; u < KU; u++)
-                            d[u] = VLOAD(ow, dp + u * y_stride);
+                            d[u] = MAP_LOAD(Y_STORAGE, ow, dp + u * y_stride);
 #pragma unroll
                         for (int c = 0; c < CU; c++)
 #pragma unroll

@@ -11,9 +11,10 @@
 //    KB       output blocks
 //    KW, PW   taps and padding along a row
 //    OUT_W    width of dy
+//    X_STORAGE, Y_STORAGE  how dx and dy are stored (storage.clh)
 
 #define VECTOR BO
-#include "layout.clh"
+#include "storage.clh"
 
 inline float sum_of_lanes(floatv v)
 {
@@ -40,7 +41,7 @@ inline float sum_of_lanes(floatv v)
 
 // @sums: [in_blocks][n · in_t · in_h][BI][RW] vectors.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv3d_backward_data_dot(__global const float *restrict dy, __global const float *restrict weights, __global float *dx,
+conv3d_backward_data_dot(__global const MAP(Y_STORAGE) *restrict dy, __global const float *restrict weights, __global MAP(X_STORAGE) *dx,
                          __global float *restrict sums, int accumulate, int n_samples, int in_blocks, int out_blocks, int in_t,
                          int in_h, int out_t, int out_h, int taps_t, int taps_h, int pad_t, int pad_h)
 {
@@ -56,7 +57,7 @@ conv3d_backward_data_dot(__global const float *restrict dy, __global const float
         __global const float *w = weights + kb * w_block + (size_t)cb * taps_t * taps_h * KW * BI * BO;
         for (int row = 0; row < n_rows; row++) {
             const int map = row / in_h, h = row - map * in_h, n = map / in_t, t = map - n * in_t;
-            __global const float *d = dy + ((size_t)n * out_blocks + kb) * d_block;
+            __global const MAP(Y_STORAGE) *d = dy + ((size_t)n * out_blocks + kb) * d_block;
             // A part of the next output blocks' weights: all of them by the last row.
             for (int b = 0; b < KB; b++)
                 for (int i = row * ahead; i < (row + 1) * ahead; i++)
@@ -75,7 +76,7 @@ conv3d_backward_data_dot(__global const float *restrict dy, __global const float
                 for (int b = 0; b < blocks; b++)
                     for (int kt = kt0; kt < kt1; kt++)
                         for (int kh = kh0; kh < kh1; kh++) {
-                            __global const float *dp = d + b * d_block + ((t + pad_t - kt) * out_h + h + pad_h - kh) * OUT_W * BO;
+                            __global const MAP(Y_STORAGE) *dp = d + b * d_block + ((t + pad_t - kt) * out_h + h + pad_h - kh) * OUT_W * BO;
                             __global const float *wp = w + b * w_block + ((kt * taps_h + kh) * KW * BI + c) * BO;
 #pragma unroll
                             for (int kw = 0; kw < KW; kw++) {
@@ -87,7 +88,7 @@ conv3d_backward_data_dot(__global const float *restrict dy, __global const float
                                 for (int i = 0; i < RW; i++) {
                                     if (OUTSIDE(i, kw))
                                         continue;
-                                    const floatv pixel = VLOAD_ALIGNED(i + (PW) - kw, dp);
+                                    const floatv pixel = MAP_LOAD(Y_STORAGE, i + (PW) - kw, dp);
 #pragma unroll
                                     for (int u = 0; u < CU; u++)
                                         acc[u][i] = fma(pixel, here[u], acc[u][i]);
@@ -105,11 +106,11 @@ conv3d_backward_data_dot(__global const float *restrict dy, __global const float
 
     for (int row = 0; row < n_rows; row++) {
         const int map = row / in_h, h = row - map * in_h, n = map / in_t, t = map - n * in_t;
-        __global float *to = dx + ((((size_t)n * in_blocks + cb) * in_t + t) * in_h + h) * RW * BI;
+        __global MAP(X_STORAGE) *to = dx + ((((size_t)n * in_blocks + cb) * in_t + t) * in_h + h) * RW * BI;
         for (int i = 0; i < RW; i++)
             for (int c = 0; c < BI; c++) {
                 const float sum = sum_of_lanes(VLOAD_ALIGNED(((size_t)row * BI + c) * RW + i, own));
-                to[i * BI + c] = accumulate ? to[i * BI + c] + sum : sum;
+                MAP_PUT(X_STORAGE, to, i * BI + c, accumulate ? MAP_GET(X_STORAGE, to, i * BI + c) + sum : sum);
             }
     }
 }

@@ -10,6 +10,7 @@
 //   BI, BO       channel blocks of x and y; weights lie as [K/BO][C/BI][taps][BI][BO]
 //   TRANSPOSED   0 forward, 1 backward data
 //   TM … UNROLL  see tile.clh
+//   X_STORAGE, Y_STORAGE  how the source, x or dy, and the result and residual are stored (storage.clh)
 
 #if TRANSPOSED
 #define CONV3D_GEMM conv3d_backward_data_gemm
@@ -36,7 +37,7 @@
 #define B_FETCH SINGLE
 #endif
 
-#include "layout.clh"
+#include "storage.clh"
 #include "tile.clh"
 #include "conv3d_gemm.clh"
 
@@ -147,25 +148,26 @@ INLINE void fetch_weights(FETCHED(A_FETCH) *to, __global const float *weights, c
         const bool exists = row < rows && done + k < depth;
         const int offset = channel_offset(row, BO, depth * BO) + (done + k) * BO;
 #endif
-        const FETCHED(A_FETCH) value = FETCH(A_FETCH, weights, exists ? offset : 0);
+        const FETCHED(A_FETCH) value = FETCH(A_FETCH, 0, weights, exists ? offset : 0);
         to[r] = exists ? value : (FETCHED(A_FETCH))(0.0f);
     }
 }
 
-INLINE void fetch_source(FETCHED(B_FETCH) *to, __global const float *source, Triple size, const Position *columns,
+INLINE void fetch_source(FETCHED(B_FETCH) *to, __global const MAP(X_STORAGE) *source, Triple size, const Position *columns,
                          __local const Position *depths, uint item)
 {
 #pragma unroll
     for (int r = 0; r < FETCHES(B_FETCH, TN); r++) {
         const Position p = position_add(&columns[r % PIXELS], &depths[fetch_row(B_FETCH, TN, item, r)]);
         const bool inside = position_inside(p, size);
-        const FETCHED(B_FETCH) value = FETCH(B_FETCH, source, inside ? p.offset : 0);
+        const FETCHED(B_FETCH) value = FETCH(B_FETCH, X_STORAGE, source, inside ? p.offset : 0);
         to[r] = inside ? value : (FETCHED(B_FETCH))(0.0f);
     }
 }
 
 INLINE void store_tile(const TileSums *sums, __local const int *pixel_result, const Geometry *g, uint row0, uint item,
-                       __global float *result, __global const float *bias, __global const float *residual, int flags)
+                       __global MAP(Y_STORAGE) *result, __global const float *bias,
+                       __global const MAP(Y_STORAGE) *residual, int flags)
 {
     const uint rows = g->result_blocks * ROW_BLOCK, plane = volume(g->result) * ROW_BLOCK;
 #pragma unroll
@@ -180,25 +182,25 @@ INLINE void store_tile(const TileSums *sums, __local const int *pixel_result, co
                 if (pixel < 0 || row >= rows)
                     continue;
                 const int offset = pixel + channel_offset(row, ROW_BLOCK, plane);
-                __global stored *at = (__global stored *)(result + offset);
+                __global MAP(Y_STORAGE) *at = result + offset;
                 stored sum = parts[p];
                 if (bias)
                     sum += *(__global const stored *)(bias + row);
                 if (residual)
-                    sum += *(__global const stored *)(residual + offset);
+                    sum += MAP_LOADN(STORED, Y_STORAGE, 0, residual + offset);
                 if (flags & ACCUMULATE)
-                    sum += *at;
+                    sum += MAP_LOADN(STORED, Y_STORAGE, 0, at);
                 if (flags & RELU)
                     sum = sum < 0.0f ? (stored)(0.0f) : sum; // keeps a NaN
-                *at = sum;
+                MAP_STOREN(STORED, Y_STORAGE, sum, 0, at);
             }
         }
     }
 }
 
 __kernel __attribute__((reqd_work_group_size(TILE_ITEMS, 1, 1))) void
-CONV3D_GEMM(__global const float *restrict source, __global const float *restrict weights, __global float *result,
-            __global const float *bias, __global const float *residual, int flags, int batch, int source_blocks,
+CONV3D_GEMM(__global const MAP(X_STORAGE) *restrict source, __global const float *restrict weights,
+            __global MAP(Y_STORAGE) *result, __global const float *bias, __global const MAP(Y_STORAGE) *residual, int flags, int batch, int source_blocks,
             int source_t, int source_h, int source_w, int result_blocks, int result_t, int result_h, int result_w,
             int kernel_t, int kernel_h, int kernel_w, int stride_t, int stride_h, int stride_w, int pad_t, int pad_h,
             int pad_w)

@@ -7,6 +7,7 @@
 //
 //   BI, BO       channel blocks of x and y; weights lie as [K/BO][C/BI][taps][BI][BO]
 //   TM … UNROLL  see tile.clh
+//   X_STORAGE, Y_STORAGE  how x and dy are stored (storage.clh)
 
 #if BO % 4 == 0
 #define A_FETCH WIDE
@@ -22,7 +23,7 @@
 
 #define ROW_BLOCK BO
 
-#include "layout.clh"
+#include "storage.clh"
 #include "tile.clh"
 #include "conv3d_gemm.clh"
 
@@ -62,7 +63,7 @@ INLINE void note_pixel(const Geometry *g, Digits *digits, Digits stride, int ind
     }
 }
 
-INLINE void fetch_dy(FETCHED(A_FETCH) *to, __global const float *dy, const Geometry *g, uint row0,
+INLINE void fetch_dy(FETCHED(A_FETCH) *to, __global const MAP(Y_STORAGE) *dy, const Geometry *g, uint row0,
                      __local const int *pixels, uint item)
 {
 #pragma unroll
@@ -71,19 +72,19 @@ INLINE void fetch_dy(FETCHED(A_FETCH) *to, __global const float *dy, const Geome
         const int pixel = pixels[fetch_row(A_FETCH, TM, item, r)];
         const bool exists = row < g->output_blocks * BO && pixel >= 0;
         const int offset = pixel + channel_offset(row, BO, volume(g->output) * BO);
-        const FETCHED(A_FETCH) value = FETCH(A_FETCH, dy, exists ? offset : 0);
+        const FETCHED(A_FETCH) value = FETCH(A_FETCH, Y_STORAGE, dy, exists ? offset : 0);
         to[r] = exists ? value : (FETCHED(A_FETCH))(0.0f);
     }
 }
 
-INLINE void fetch_x(FETCHED(B_FETCH) *to, __global const float *x, const Geometry *g, const Position *columns,
+INLINE void fetch_x(FETCHED(B_FETCH) *to, __global const MAP(X_STORAGE) *x, const Geometry *g, const Position *columns,
                     __local const Position *pixels, uint item)
 {
 #pragma unroll
     for (int r = 0; r < FETCHES(B_FETCH, TN); r++) {
         const Position p = position_add(&columns[r % COLUMNS], &pixels[fetch_row(B_FETCH, TN, item, r)]);
         const bool inside = position_inside(p, g->input);
-        const FETCHED(B_FETCH) value = FETCH(B_FETCH, x, inside ? p.offset : 0);
+        const FETCHED(B_FETCH) value = FETCH(B_FETCH, X_STORAGE, x, inside ? p.offset : 0);
         to[r] = inside ? value : (FETCHED(B_FETCH))(0.0f);
     }
 }
@@ -109,7 +110,7 @@ INLINE void store_tile(const TileSums *sums, const Geometry *g, uint row0, uint 
 
 // @dw holds one array of @weights floats per part; @part_steps is the number of steps of TK pixels in a part.
 __kernel __attribute__((reqd_work_group_size(TILE_ITEMS, 1, 1))) void
-conv3d_backward_weights_gemm(__global const float *restrict x, __global const float *restrict dy,
+conv3d_backward_weights_gemm(__global const MAP(X_STORAGE) *restrict x, __global const MAP(Y_STORAGE) *restrict dy,
                              __global float *restrict dw, int weights, int part_steps, int batch, int input_blocks,
                              int input_t, int input_h, int input_w, int output_blocks, int output_t, int output_h,
                              int output_w, int kernel_t, int kernel_h, int kernel_w, int stride_t, int stride_h,

@@ -10,11 +10,12 @@
 //    TILE     outputs a tile's side: 4 or 2
 //    KU, RW   register tile of the products: output blocks × spatial tiles
 //    TB       frames for which a work-item uses the weights of one frequency before it goes on to the next
+//    X_STORAGE, Y_STORAGE  how x, and how y and the residual are stored (storage.clh)
 //    STATISTICS  write statistics of y as well, a part for each register tile
 
 #define VECTOR BO
 #define INPUT_VECTOR BI
-#include "layout.clh"
+#include "storage.clh"
 #include "conv3d_winograd_tile.clh"
 #include "moments.clh"
 #include "conv3d_winograd_products.clh"
@@ -23,8 +24,8 @@
 
 // RW spatial tiles × KU of the @u_blocks output blocks from @first_block on, which @u has × TB frames.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv3d_winograd_multiply(__global const float *restrict v, __global const float *restrict u, __global float *y,
-                         __global const float *restrict bias, __global const float *residual, __global float *restrict statistics,
+conv3d_winograd_multiply(__global const float *restrict v, __global const float *restrict u, __global MAP(Y_STORAGE) *y,
+                         __global const float *restrict bias, __global const MAP(Y_STORAGE) *residual, __global float *restrict statistics,
                          int flags, int in_blocks, int out_blocks, int u_blocks, int first_block, int in_t, int out_t, int out_h, int out_w, int tiles_h,
                          int tiles_w, int taps_t, int pad_t, int first_tile, int n_tiles, int chunk_tiles)
 {
@@ -41,9 +42,9 @@ conv3d_winograd_multiply(__global const float *restrict v, __global const float 
 // Every so many-th group of RW spatial tiles, all frames and output blocks. @scratch has
 // V[TB + taps_t - 1][in_blocks][FREQUENCIES][RW][BI] for each work-item: a ring of frames.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv3d_winograd_fused(__global const float *restrict x, __global const float *restrict u, __global float *y,
-                      __global float *restrict scratch, __global const float *restrict zeros, __global const float *restrict bias,
-                      __global const float *residual, __global float *restrict statistics, int flags, int in_blocks, int out_blocks, int in_t, int in_h, int in_w,
+conv3d_winograd_fused(__global const MAP(X_STORAGE) *restrict x, __global const float *restrict u, __global MAP(Y_STORAGE) *y,
+                      __global float *restrict scratch, __global const MAP(X_STORAGE) *restrict zeros, __global const float *restrict bias,
+                      __global const MAP(Y_STORAGE) *residual, __global float *restrict statistics, int flags, int in_blocks, int out_blocks, int in_t, int in_h, int in_w,
                       int out_t, int out_h, int out_w, int tiles_h, int tiles_w, int taps_t, int pad_t, int pad_h, int pad_w,
                       int n_tiles)
 {

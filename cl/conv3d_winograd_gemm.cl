@@ -11,7 +11,7 @@
 #define A_FETCH WIDE
 #define B_FETCH DEEP
 
-#include "layout.clh"
+#include "storage.clh"
 #include "tile.clh"
 
 // A row of V: the tap and the four channels that a work-item fetches at a step.
@@ -33,7 +33,7 @@ INLINE void fetch_u(FETCHED(A_FETCH) *to, __global const float *u, uint rows, ui
         const uint row = row0 + fetch_column(A_FETCH, TM, item, r);
         const int k = done + fetch_row(A_FETCH, TM, item, r);
         const bool exists = row < rows && k < depth;
-        const FETCHED(A_FETCH) value = FETCH(A_FETCH, u, exists ? k * rows + row : 0);
+        const FETCHED(A_FETCH) value = FETCH(A_FETCH, 0, u, exists ? k * rows + row : 0);
         to[r] = exists ? value : (FETCHED(A_FETCH))(0.0f);
     }
 }

@@ -12,7 +12,7 @@
 #define A_FETCH DOWN
 #define B_FETCH DOWN
 
-#include "layout.clh"
+#include "storage.clh"
 #include "tile.clh"
 
 #define COLUMNS FETCH_COLUMNS(B_FETCH, TN)

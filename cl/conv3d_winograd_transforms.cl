@@ -10,10 +10,11 @@
 //
 // -D BI, BO   blocks of input and output
 //    TILE     outputs a tile's side: 4 or 2
+//    X_STORAGE, Y_STORAGE  how the input and the gradient of the output are stored (storage.clh)
 
 #define VECTOR BO
 #define INPUT_VECTOR BI
-#include "layout.clh"
+#include "storage.clh"
 #include "conv3d_winograd_tile.clh"
 #include "conv3d_winograd_input.clh"
 
@@ -52,7 +53,7 @@ conv3d_winograd_weights(__global const float *restrict weights, __global float *
 
 // One frame and input block.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv3d_winograd_input(__global const float *restrict x, __global float *restrict v, __global const float *restrict zeros,
+conv3d_winograd_input(__global const MAP(X_STORAGE) *restrict x, __global float *restrict v, __global const MAP(X_STORAGE) *restrict zeros,
                       int in_blocks, int in_t, int in_h, int in_w, int tiles_h, int tiles_w, int pad_h, int pad_w, int first_tile,
                       int n_tiles, int chunk_tiles, int group)
 {
@@ -65,7 +66,7 @@ conv3d_winograd_input(__global const float *restrict x, __global float *restrict
 
 // One frame and output block of the output's gradient. What tiles have beyond the output, and tiles past the last one, are zeros.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv3d_winograd_gradient(__global const float *restrict dy, __global float *restrict m, __global const float *restrict zeros,
+conv3d_winograd_gradient(__global const MAP(Y_STORAGE) *restrict dy, __global float *restrict m, __global const MAP(Y_STORAGE) *restrict zeros,
                          int out_blocks, int out_t, int out_h, int out_w, int tiles_h, int tiles_w, int first_tile, int n_tiles,
                          int chunk_tiles, int group)
 {
@@ -76,7 +77,7 @@ conv3d_winograd_gradient(__global const float *restrict dy, __global float *rest
         __global float *to = m + ((((size_t)t * out_blocks + kb) * chunk_tiles + first) * FREQUENCIES + (i - first)) * BO;
         const int tile = first_tile + i, tile_row = tile / tiles_w, n = tile_row / tiles_h;
         const int h0 = (tile_row - n * tiles_h) * TILE, w0 = (tile - tile_row * tiles_w) * TILE;
-        __global const float *dp = dy + ((((size_t)n * out_blocks + kb) * out_t + t) * out_h * out_w + (h0 * out_w + w0)) * BO;
+        __global const MAP(Y_STORAGE) *dp = dy + ((((size_t)n * out_blocks + kb) * out_t + t) * out_h * out_w + (h0 * out_w + w0)) * BO;
         floatv x[TILE][EDGE];
 #pragma unroll
         for (int r = 0; r < TILE; r++) {
@@ -84,7 +85,7 @@ conv3d_winograd_gradient(__global const float *restrict dy, __global float *rest
             const int row_inside = tile < n_tiles && h0 + r < out_h;
 #pragma unroll
             for (int c = 0; c < TILE; c++)
-                d[c] = VLOAD_ALIGNED(0, row_inside && w0 + c < out_w ? dp + (r * out_w + c) * BO : zeros);
+                d[c] = MAP_LOAD(Y_STORAGE, 0, row_inside && w0 + c < out_w ? dp + (r * out_w + c) * BO : zeros);
             gradient_transform(x[r], d);
         }
 #pragma unroll

@@ -89,6 +89,12 @@ void maxgl_buffer_free(MaxglContext *context, cl_mem buffer)
         clReleaseMemObject(buffer);
 }
 
+gsize maxgl_buffer_aligned(MaxglContext *context, gsize bytes)
+{
+    const gsize align = context->info->base_align;
+    return (bytes + align - 1) / align * align;
+}
+
 cl_mem maxgl_buffer_window(MaxglContext *context, cl_mem buffer, gsize offset, gsize bytes, GError **error)
 {
     /* OpenCL knows no window into a window: make it one into what that is a part of. */

@@ -30,6 +30,9 @@ void maxgl_host_memory_free(MaxglContext *context, MaxglHostMemory *memory);
 /** Gives back a buffer of maxgl_buffer_new(); NULL is ignored. */
 void maxgl_buffer_free(MaxglContext *context, cl_mem buffer);
 
+/** @bytes and what follows them up to where a window can begin. */
+gsize maxgl_buffer_aligned(MaxglContext *context, gsize bytes);
+
 /** A window of @bytes at @offset (a multiple of the device's base_align) into @buffer, which may be a window
  * itself; clReleaseMemObject() when done. */
 cl_mem maxgl_buffer_window(MaxglContext *context, cl_mem buffer, gsize offset, gsize bytes, GError **error);

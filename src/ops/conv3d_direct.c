@@ -1,5 +1,6 @@
 /* Direct convolution for CPUs: cl/conv3d_direct.cl, cl/conv3d_direct_weights.cl. */
 #include "ops/conv3d_algorithms.h"
+#include "ops/convert.h"
 
 #include <math.h>
 
@@ -10,6 +11,7 @@ typedef struct {
     int out_blocks, out_block, out[3];
     int taps[3], stride[3], pad[3];
     int y[3], y_stride[3], y_start[3];
+    MaxglStorage storage; /* of y */
     int flags;
     const char *label;
 } Job;
@@ -94,8 +96,10 @@ static void choose_tile(MaxglContext *context, const Job *job, const char *shape
     }
 }
 
+/* @sums: see cl/conv3d_direct.cl; NULL where y holds floats or @job does not go in chunks. */
 static gboolean add_job(MaxglSequence *sequence, const MaxglConv3d *conv, const Job *job, cl_mem x,
-                        cl_mem weights, cl_mem y, const MaxglConv3dEpilogue *epilogue, GError **error)
+                        cl_mem weights, cl_mem y, cl_mem sums, const MaxglConv3dEpilogue *epilogue,
+                        GError **error)
 {
     MaxglContext *context = maxgl_sequence_context(sequence);
     g_autofree char *shape = maxgl_conv3d_shape_class(conv);
@@ -106,12 +110,13 @@ static gboolean add_job(MaxglSequence *sequence, const MaxglConv3d *conv, const 
     const int right = (job->out[2] - 1) * job->stride[2] + job->taps[2] - job->pad[2] - job->in[2];
     g_autofree char *whole_row =
         job->out[2] == tile.rw ? g_strdup_printf("-DWHOLE_ROW=%d ", job->in[2]) : g_strdup("");
+    g_autofree char *storage = maxgl_storage_option("Y_STORAGE", job->storage);
     g_autofree char *options = g_strdup_printf(
         "%s-DBI=%d -DBO=%d -DKU=%d -DRH=%d -DRW=%d -DKW=%d -DSH=%d -DSW=%d -DPL=%d -DPR=%d "
-        "-DPREFETCH_WEIGHTS=%d -DUNROLL=%d",
+        "-DPREFETCH_WEIGHTS=%d -DUNROLL=%d%s",
         whole_row, job->in_block, job->out_block, tile.ku, tile.rh, tile.rw, MAX(job->taps[2], 1),
         job->stride[1], job->stride[2], job->pad[2], right, tuned(context, shape, "prefetch_weights", 16),
-        MIN(tuned(context, shape, "unroll", whole_row[0] ? 4 : 2), job->in_block));
+        MIN(tuned(context, shape, "unroll", whole_row[0] ? 4 : 2), job->in_block), storage);
     cl_mem zeros = maxgl_context_zeros(context,
                                        (gsize)((tile.rw - 1) * job->stride[2] + MAX(job->taps[2], 1)) *
                                            job->in_block * sizeof(float),
@@ -129,12 +134,12 @@ static gboolean add_job(MaxglSequence *sequence, const MaxglConv3d *conv, const 
     };
     const gboolean has_taps = job->taps[0] && job->taps[1] && job->taps[2];
     return maxgl_sequence_add(
-        sequence, &launch, error, "mmmmmmiiiiiiiiiiiiiiiiiiiiiiiiii", x, weights, y, epilogue->bias,
-        epilogue->residual, zeros, job->flags, has_taps ? job->in_blocks : 0, tile.chunk_blocks,
-        job->out_blocks, tile.n_tiles, tile.tiles_per_item, job->in[0], job->in[1], job->in[2], job->out[0],
-        job->out[1], job->out[2], job->taps[0], job->taps[1], job->stride[0], job->pad[0], job->pad[1],
-        job->y[0], job->y[1], job->y[2], job->y_stride[0], job->y_stride[1], job->y_stride[2],
-        job->y_start[0], job->y_start[1], job->y_start[2]);
+        sequence, &launch, error, "mmmmmmmiiiiiiiiiiiiiiiiiiiiiiiiii", x, weights, y, epilogue->bias,
+        epilogue->residual, zeros, sums ? sums : y, job->flags, has_taps ? job->in_blocks : 0,
+        tile.chunk_blocks, job->out_blocks, tile.n_tiles, tile.tiles_per_item, job->in[0], job->in[1],
+        job->in[2], job->out[0], job->out[1], job->out[2], job->taps[0], job->taps[1], job->stride[0],
+        job->pad[0], job->pad[1], job->y[0], job->y[1], job->y[2], job->y_stride[0], job->y_stride[1],
+        job->y_stride[2], job->y_start[0], job->y_start[1], job->y_start[2]);
 }
 
 static gboolean supports(const MaxglConv3d *conv, MaxglConv3dPass pass, const MaxglDeviceInfo *device)
@@ -146,12 +151,10 @@ static gboolean supports(const MaxglConv3d *conv, MaxglConv3dPass pass, const Ma
            (pass != MAXGL_CONV3D_BACKWARD_WEIGHTS || in > 1 || conv->kernel[2] <= 8);
 }
 
-static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
-                        const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error)
+static Job forward_job(const MaxglConv3d *conv)
 {
-    (void)workspace;
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
-    const Job job = {
+    return (Job){
         .n = in.n,
         .in_blocks = maxgl_shape_blocks(&in),
         .in_block = in.block,
@@ -164,43 +167,23 @@ static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem
         .pad = {conv->pad[0], conv->pad[1], conv->pad[2]},
         .y = {out.t, out.h, out.w},
         .y_stride = {1, 1, 1},
-        .flags = (epilogue->bias ? WITH_BIAS : 0) | (epilogue->residual ? WITH_RESIDUAL : 0) |
-                 (epilogue->relu ? WITH_RELU : 0),
+        .storage = out.storage,
         .label = "conv3d_forward_direct",
     };
-    return add_job(sequence, conv, &job, x, weights, y, epilogue, error);
 }
 
-gboolean maxgl_conv3d_add_transpose(MaxglSequence *sequence, const MaxglConv3d *conv,
-                                    const MaxglConv3dPhase phase[3], cl_mem weights, cl_mem transposed,
-                                    GError **error)
+static int phases_of(const MaxglConv3d *conv)
 {
-    const MaxglShape out = maxgl_conv3d_output(conv);
-    const int in_blocks = maxgl_shape_blocks(&conv->input), out_blocks = maxgl_shape_blocks(&out);
-    g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d", conv->input.block, conv->out_block);
-    const MaxglLaunch launch = {
-        .file = "conv3d_weights.cl",
-        .kernel = "conv3d_transpose_weights",
-        .options = options,
-        .dims = 2,
-        .global = {(gsize)out_blocks, (gsize)in_blocks, 1},
-        .local = {1, 1, 1},
-    };
-    return maxgl_sequence_add(sequence, &launch, error, "mmiiiiiiiiiiiiii", weights, transposed, in_blocks,
-                              out_blocks, conv->kernel[0], conv->kernel[1], conv->kernel[2], phase[0].first,
-                              phase[1].first, phase[2].first, conv->stride[0], conv->stride[1],
-                              conv->stride[2], phase[0].taps, phase[1].taps, phase[2].taps);
+    return conv->stride[0] * conv->stride[1] * conv->stride[2];
 }
 
-/* The gradient at the input positions of one stride phase: a stride-1 convolution over dy with the taps that
- * reach it. */
-static gboolean add_phase(MaxglSequence *sequence, const MaxglConv3d *conv, const int at[3], cl_mem dy,
-                          cl_mem weights, cl_mem dx, gboolean accumulate, cl_mem transposed, GError **error)
+/* The gradient at the input positions of stride phase @number: a stride-1 convolution over dy with the taps
+ * that reach it, which @phase takes. */
+static Job phase_job(const MaxglConv3d *conv, int number, MaxglConv3dPhase phase[3])
 {
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
-    const int size[3] = {in.t, in.h, in.w};
-    const MaxglConv3dEpilogue none = {0};
-    MaxglConv3dPhase phase[3];
+    const int *stride = conv->stride, size[3] = {in.t, in.h, in.w};
+    const int at[3] = {number / (stride[1] * stride[2]), number / stride[2] % stride[1], number % stride[2]};
     Job job = {
         .n = in.n,
         .in_blocks = maxgl_shape_blocks(&out),
@@ -210,36 +193,33 @@ static gboolean add_phase(MaxglSequence *sequence, const MaxglConv3d *conv, cons
         .out_block = in.block,
         .stride = {1, 1, 1},
         .y = {in.t, in.h, in.w},
-        .flags = accumulate ? ACCUMULATE : 0,
+        .storage = in.storage,
         .label = "conv3d_backward_data_direct",
     };
     for (int i = 0; i < 3; i++) {
-        phase[i] = maxgl_conv3d_phase(size[i], conv->kernel[i], conv->stride[i], conv->pad[i], at[i]);
+        phase[i] = maxgl_conv3d_phase(size[i], conv->kernel[i], stride[i], conv->pad[i], at[i]);
         job.out[i] = phase[i].size;
         job.taps[i] = phase[i].taps;
         job.pad[i] = phase[i].pad;
-        job.y_stride[i] = conv->stride[i];
+        job.y_stride[i] = stride[i];
         job.y_start[i] = at[i];
     }
-    const gboolean empty = !job.out[0] || !job.out[1] || !job.out[2],
-                   reached = job.taps[0] && job.taps[1] && job.taps[2];
-    if (empty || (accumulate && !reached))
-        return TRUE;
-    if (reached && !maxgl_conv3d_add_transpose(sequence, conv, phase, weights, transposed, error))
-        return FALSE;
-    return add_job(sequence, conv, &job, dy, transposed, dx, &none, error);
+    return job;
 }
 
-static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem dy, cl_mem weights,
-                              cl_mem dx, gboolean accumulate, cl_mem workspace, GError **error)
+static gboolean has_pixels(const Job *job)
 {
-    for (int t = 0; t < conv->stride[0]; t++)
-        for (int h = 0; h < conv->stride[1]; h++)
-            for (int w = 0; w < conv->stride[2]; w++)
-                if (!add_phase(sequence, conv, (const int[]){t, h, w}, dy, weights, dx, accumulate, workspace,
-                               error))
-                    return FALSE;
-    return TRUE;
+    return job->out[0] && job->out[1] && job->out[2];
+}
+
+static gboolean goes_in_chunks(MaxglContext *context, const MaxglConv3d *conv, const Job *job)
+{
+    g_autofree char *shape = maxgl_conv3d_shape_class(conv);
+    Tile tile;
+    if (!has_pixels(job))
+        return FALSE;
+    choose_tile(context, job, shape, &tile);
+    return tile.chunk_blocks < job->in_blocks;
 }
 
 typedef struct {
@@ -280,8 +260,138 @@ static WeightsTile weights_tile(MaxglContext *context, const MaxglConv3d *conv)
     return tile;
 }
 
-static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy,
-                                 cl_mem dw, cl_mem workspace, GError **error)
+/* Bytes of the workspace's parts, in this order. */
+typedef struct {
+    gsize weights; /* turned round for backward data; the splits of backward weights */
+    gsize source;  /* x or dy as floats: its numbers are broadcast one by one, and read many times */
+    gsize sums;    /* see cl/conv3d_direct.cl */
+} Parts;
+
+static Parts parts_of(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    const gboolean back = pass == MAXGL_CONV3D_BACKWARD_DATA;
+    const MaxglShape out = maxgl_conv3d_output(conv), *source = back ? &out : &conv->input,
+                     *result = back ? &conv->input : &out;
+    MaxglConv3dPhase phase[3];
+    gboolean chunks = FALSE;
+    Parts parts = {0};
+    if (source->storage != MAXGL_FLOAT32)
+        parts.source = maxgl_shape_floats(source) * sizeof(float);
+    if (pass == MAXGL_CONV3D_BACKWARD_WEIGHTS) {
+        const int splits = weights_tile(context, conv).n_splits;
+        parts.weights = splits > 1 ? maxgl_conv3d_weight_floats(conv) * (gsize)splits * sizeof(float) : 0;
+        return parts;
+    }
+    for (int i = 0; result->storage != MAXGL_FLOAT32 && i < (back ? phases_of(conv) : 1); i++) {
+        const Job job = back ? phase_job(conv, i, phase) : forward_job(conv);
+        chunks = chunks || goes_in_chunks(context, conv, &job);
+    }
+    parts.weights = back ? maxgl_conv3d_weight_floats(conv) * sizeof(float) : 0;
+    parts.sums = chunks ? maxgl_shape_floats(result) * sizeof(float) : 0;
+    return parts;
+}
+
+/* The parts themselves, each to be released; NULL where there is none. */
+typedef struct {
+    cl_mem weights, source, sums;
+} Scratch;
+
+static void scratch_clear(Scratch *s)
+{
+    cl_mem all[] = {s->weights, s->source, s->sums};
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
+        if (all[i])
+            clReleaseMemObject(all[i]);
+}
+
+/* Cuts up @workspace, and turns @source, of @shape, into floats. */
+static gboolean scratch_init(Scratch *s, MaxglSequence *sequence, const Parts *parts, const MaxglShape *shape,
+                             cl_mem source, cl_mem workspace, GError **error)
+{
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    const gsize after_weights = maxgl_buffer_aligned(context, parts->weights),
+                after_source = after_weights + maxgl_buffer_aligned(context, parts->source);
+    *s = (Scratch){0};
+    if ((parts->weights &&
+         !(s->weights = maxgl_buffer_window(context, workspace, 0, parts->weights, error))) ||
+        (parts->sums &&
+         !(s->sums = maxgl_buffer_window(context, workspace, after_source, parts->sums, error))) ||
+        (parts->source &&
+         !(s->source = maxgl_buffer_window(context, workspace, after_weights, parts->source, error))))
+        return FALSE;
+    return !s->source || maxgl_convert(sequence, maxgl_shape_floats(shape), shape->storage, source,
+                                       MAXGL_FLOAT32, s->source, error);
+}
+
+static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
+                        const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error)
+{
+    const Parts parts = parts_of(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_FORWARD);
+    Job job = forward_job(conv);
+    job.flags = (epilogue->bias ? WITH_BIAS : 0) | (epilogue->residual ? WITH_RESIDUAL : 0) |
+                (epilogue->relu ? WITH_RELU : 0);
+    Scratch scratch;
+    const gboolean ok = scratch_init(&scratch, sequence, &parts, &conv->input, x, workspace, error) &&
+                        add_job(sequence, conv, &job, scratch.source ? scratch.source : x, weights, y,
+                                scratch.sums, epilogue, error);
+    scratch_clear(&scratch);
+    return ok;
+}
+
+gboolean maxgl_conv3d_add_transpose(MaxglSequence *sequence, const MaxglConv3d *conv,
+                                    const MaxglConv3dPhase phase[3], cl_mem weights, cl_mem transposed,
+                                    GError **error)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    const int in_blocks = maxgl_shape_blocks(&conv->input), out_blocks = maxgl_shape_blocks(&out);
+    g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d", conv->input.block, conv->out_block);
+    const MaxglLaunch launch = {
+        .file = "conv3d_weights.cl",
+        .kernel = "conv3d_transpose_weights",
+        .options = options,
+        .dims = 2,
+        .global = {(gsize)out_blocks, (gsize)in_blocks, 1},
+        .local = {1, 1, 1},
+    };
+    return maxgl_sequence_add(sequence, &launch, error, "mmiiiiiiiiiiiiii", weights, transposed, in_blocks,
+                              out_blocks, conv->kernel[0], conv->kernel[1], conv->kernel[2], phase[0].first,
+                              phase[1].first, phase[2].first, conv->stride[0], conv->stride[1],
+                              conv->stride[2], phase[0].taps, phase[1].taps, phase[2].taps);
+}
+
+static gboolean add_phase(MaxglSequence *sequence, const MaxglConv3d *conv, int number, cl_mem dy,
+                          cl_mem weights, const Scratch *scratch, cl_mem dx, gboolean accumulate,
+                          GError **error)
+{
+    const MaxglConv3dEpilogue none = {0};
+    MaxglConv3dPhase phase[3];
+    Job job = phase_job(conv, number, phase);
+    job.flags = accumulate ? ACCUMULATE : 0;
+    const gboolean reached = job.taps[0] && job.taps[1] && job.taps[2];
+    if (!has_pixels(&job) || (accumulate && !reached))
+        return TRUE;
+    if (reached && !maxgl_conv3d_add_transpose(sequence, conv, phase, weights, scratch->weights, error))
+        return FALSE;
+    return add_job(sequence, conv, &job, dy, scratch->weights, dx, scratch->sums, &none, error);
+}
+
+static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem dy, cl_mem weights,
+                              cl_mem dx, gboolean accumulate, cl_mem workspace, GError **error)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    const Parts parts = parts_of(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_BACKWARD_DATA);
+    Scratch scratch;
+    gboolean ok = scratch_init(&scratch, sequence, &parts, &out, dy, workspace, error);
+    for (int i = 0; ok && i < phases_of(conv); i++)
+        ok = add_phase(sequence, conv, i, scratch.source ? scratch.source : dy, weights, &scratch, dx,
+                       accumulate, error);
+    scratch_clear(&scratch);
+    return ok;
+}
+
+/* @splits: NULL where there is one, which is dw. */
+static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy, cl_mem dw,
+                            cl_mem splits, GError **error)
 {
     enum { UNROLLED_COLUMNS = 8 };
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
@@ -292,9 +402,10 @@ static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *con
         row = g_strdup_printf(" -DROW=%d", (out.w - 1) * conv->stride[2] + conv->kernel[2] + conv->stride[2]);
     else if (out.w <= UNROLLED_COLUMNS)
         row = g_strdup_printf(" -DCOLUMNS=%d -DIN_COLUMNS=%d", out.w, in.w);
-    g_autofree char *options =
-        g_strdup_printf("-DBI=%d -DBO=%d -DKU=%d -DCU=%d -DKW=%d -DSW=%d -DPW=%d%s", in.block, out.block,
-                        tile.ku, tile.cu, conv->kernel[2], conv->stride[2], conv->pad[2], row ? row : "");
+    g_autofree char *storage = maxgl_storage_option("Y_STORAGE", out.storage);
+    g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d -DKU=%d -DCU=%d -DKW=%d -DSW=%d -DPW=%d%s%s",
+                                               in.block, out.block, tile.ku, tile.cu, conv->kernel[2],
+                                               conv->stride[2], conv->pad[2], row ? row : "", storage);
     const MaxglLaunch launch = {
         .file = "conv3d_direct_weights.cl",
         .kernel = tile.planar ? "conv3d_backward_weights_planar" : "conv3d_backward_weights_direct",
@@ -304,12 +415,12 @@ static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *con
                    (gsize)tile.n_splits},
         .local = {1, 1, 1},
     };
-    if (!maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiiiiiiiiiii", x, dy,
-                            tile.n_splits > 1 ? workspace : dw, in.n, in_blocks, out_blocks, in.t, in.h, in.w,
-                            out.t, out.h, out.w, conv->kernel[0], conv->kernel[1], conv->stride[0],
-                            conv->stride[1], conv->pad[0], conv->pad[1], tile.n_splits, tile.chunk_rows))
+    if (!maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiiiiiiiiiii", x, dy, splits ? splits : dw,
+                            in.n, in_blocks, out_blocks, in.t, in.h, in.w, out.t, out.h, out.w,
+                            conv->kernel[0], conv->kernel[1], conv->stride[0], conv->stride[1], conv->pad[0],
+                            conv->pad[1], tile.n_splits, tile.chunk_rows))
         return FALSE;
-    if (tile.n_splits == 1)
+    if (!splits)
         return TRUE;
     const guint32 count = (guint32)(maxgl_conv3d_weight_floats(conv) / out.block),
                   grain = MAX(64, count / 256);
@@ -321,24 +432,28 @@ static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *con
         .global = {(count + grain - 1) / grain, 1, 1},
         .local = {1, 1, 1},
     };
-    return maxgl_sequence_add(sequence, &add, error, "mmiuu", workspace, dw, tile.n_splits, count, grain);
+    return maxgl_sequence_add(sequence, &add, error, "mmiuu", splits, dw, tile.n_splits, count, grain);
+}
+
+static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy,
+                                 cl_mem dw, cl_mem workspace, GError **error)
+{
+    const Parts parts = parts_of(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_BACKWARD_WEIGHTS);
+    Scratch scratch;
+    const gboolean ok =
+        scratch_init(&scratch, sequence, &parts, &conv->input, x, workspace, error) &&
+        add_weights(sequence, conv, scratch.source ? scratch.source : x, dy, dw, scratch.weights, error);
+    scratch_clear(&scratch);
+    return ok;
 }
 
 static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
 {
-    const gsize weights = maxgl_conv3d_weight_floats(conv) * sizeof(float);
-    switch (pass) {
-    case MAXGL_CONV3D_BACKWARD_DATA:
-        return weights;
-    case MAXGL_CONV3D_BACKWARD_WEIGHTS: {
-        const WeightsTile tile = weights_tile(context, conv);
-        return tile.n_splits > 1 ? weights * tile.n_splits : 0;
-    }
-    case MAXGL_CONV3D_FORWARD:
-    case MAXGL_CONV3D_FORWARD_PREPARED:
-        break;
-    }
-    return 0;
+    const Parts parts = parts_of(context, conv, pass);
+    if (!parts.source && !parts.sums)
+        return parts.weights;
+    return maxgl_buffer_aligned(context, parts.weights) + maxgl_buffer_aligned(context, parts.source) +
+           parts.sums;
 }
 
 const MaxglConv3dAlgorithm maxgl_conv3d_direct = {

@@ -42,9 +42,12 @@ static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, 
     int cu = 1;
     while (cu * 2 <= in.block && cu * 2 * in.w <= registers)
         cu *= 2;
-    g_autofree char *options = g_strdup_printf(
-        "-DBI=%d -DBO=%d -DCU=%d -DKB=%d -DRW=%d -DKW=%d -DPW=%d -DOUT_W=%d", in.block, out.block, cu,
-        tuned(context, shape, "blocks", 2), in.w, conv->kernel[2], conv->pad[2], out.w);
+    g_autofree char *dx_storage = maxgl_storage_option("X_STORAGE", in.storage);
+    g_autofree char *dy_storage = maxgl_storage_option("Y_STORAGE", out.storage);
+    g_autofree char *options =
+        g_strdup_printf("-DBI=%d -DBO=%d -DCU=%d -DKB=%d -DRW=%d -DKW=%d -DPW=%d -DOUT_W=%d%s%s", in.block,
+                        out.block, cu, tuned(context, shape, "blocks", 2), in.w, conv->kernel[2],
+                        conv->pad[2], out.w, dx_storage, dy_storage);
     const MaxglLaunch launch = {
         .file = "conv3d_dot.cl",
         .kernel = "conv3d_backward_data_dot",

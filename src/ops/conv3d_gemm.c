@@ -71,7 +71,10 @@ static gboolean add_data_pass(MaxglSequence *sequence, const MaxglConv3d *conv, 
         return FALSE;
     const MaxglProduct product = product_of(conv, pass);
     g_autofree char *sizes = tile_options(&tile, conv, context->info);
-    g_autofree char *options = g_strdup_printf("-DTRANSPOSED=%d %s", transposed, sizes);
+    g_autofree char *from_storage = maxgl_storage_option("X_STORAGE", source->storage);
+    g_autofree char *to_storage = maxgl_storage_option("Y_STORAGE", result->storage);
+    g_autofree char *options =
+        g_strdup_printf("-DTRANSPOSED=%d %s%s%s", transposed, sizes, from_storage, to_storage);
     MaxglLaunch launch = maxgl_tile_launch(&tile, &product, product.batch);
     launch.file = "conv3d_gemm.cl";
     launch.kernel = transposed ? "conv3d_backward_data_gemm" : "conv3d_forward_gemm";
@@ -124,7 +127,10 @@ static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *con
         return FALSE;
     const MaxglProduct product = product_of(conv, MAXGL_CONV3D_BACKWARD_WEIGHTS);
     const MaxglCut cut = maxgl_tile_cut(&tile, &product);
-    g_autofree char *options = tile_options(&tile, conv, context->info);
+    g_autofree char *sizes = tile_options(&tile, conv, context->info);
+    g_autofree char *x_storage = maxgl_storage_option("X_STORAGE", in->storage);
+    g_autofree char *dy_storage = maxgl_storage_option("Y_STORAGE", out.storage);
+    g_autofree char *options = g_strconcat(sizes, x_storage, dy_storage, NULL);
     MaxglLaunch launch = maxgl_tile_launch(&tile, &product, cut.parts);
     launch.file = "conv3d_gemm_weights.cl";
     launch.kernel = "conv3d_backward_weights_gemm";

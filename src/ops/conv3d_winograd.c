@@ -41,7 +41,10 @@ static gboolean supports(const MaxglConv3d *conv, MaxglConv3dPass pass, const Ma
 static MaxglConv3d transposed(const MaxglConv3d *conv)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
-    MaxglConv3d back = {.input = out, .out_channels = conv->input.c, .out_block = conv->input.block};
+    MaxglConv3d back = {.input = out,
+                        .out_channels = conv->input.c,
+                        .out_block = conv->input.block,
+                        .out_storage = conv->input.storage};
     for (int i = 0; i < 3; i++) {
         back.kernel[i] = conv->kernel[i];
         back.stride[i] = 1;
@@ -177,32 +180,36 @@ static Plan make_weights_plan(MaxglContext *context, const MaxglConv3d *conv)
     return plan;
 }
 
-static gsize aligned(MaxglContext *context, gsize bytes)
-{
-    const gsize align = context->info->base_align;
-    return (bytes + align - 1) / align * align;
-}
-
 /* Workspace: U unless it is prepared, V, and for backward data the transposed weights; for backward weights V
  * and M. */
 static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
 {
     if (pass == MAXGL_CONV3D_BACKWARD_WEIGHTS) {
         const Plan plan = make_weights_plan(context, conv);
-        return aligned(context, plan.v_floats * sizeof(float)) + plan.m_floats * sizeof(float);
+        return maxgl_buffer_aligned(context, plan.v_floats * sizeof(float)) + plan.m_floats * sizeof(float);
     }
     const MaxglConv3d back = transposed(conv);
     const gboolean is_back = pass == MAXGL_CONV3D_BACKWARD_DATA;
     const Plan plan = make_plan(context, is_back ? &back : conv);
-    const gsize u =
-        pass == MAXGL_CONV3D_FORWARD_PREPARED ? 0 : aligned(context, plan.u_floats * sizeof(float));
+    const gsize u = pass == MAXGL_CONV3D_FORWARD_PREPARED
+                        ? 0
+                        : maxgl_buffer_aligned(context, plan.u_floats * sizeof(float));
     const gsize turned = is_back ? maxgl_conv3d_weight_floats(conv) * sizeof(float) : 0;
-    return u + aligned(context, plan.v_floats * sizeof(float)) + turned;
+    return u + maxgl_buffer_aligned(context, plan.v_floats * sizeof(float)) + turned;
+}
+
+static char *storage_options(const MaxglConv3d *conv)
+{
+    g_autofree char *x = maxgl_storage_option("X_STORAGE", conv->input.storage);
+    g_autofree char *y = maxgl_storage_option("Y_STORAGE", conv->out_storage);
+    return g_strconcat(x, y, NULL);
 }
 
 static char *transform_options(const MaxglConv3d *conv, const Plan *plan)
 {
-    return g_strdup_printf("-DBI=%d -DBO=%d -DTILE=%d", conv->input.block, conv->out_block, plan->tile);
+    g_autofree char *storage = storage_options(conv);
+    return g_strdup_printf("-DBI=%d -DBO=%d -DTILE=%d%s", conv->input.block, conv->out_block, plan->tile,
+                           storage);
 }
 
 /* U of @blocks output blocks from @first on. */
@@ -307,8 +314,9 @@ static gboolean add_multiply(MaxglSequence *sequence, const MaxglConv3d *conv, c
 
 static char *program_options(const MaxglConv3d *conv, const Plan *plan, const MaxglConv3dEpilogue *epilogue)
 {
-    return g_strdup_printf("-DBI=%d -DBO=%d -DTILE=%d -DKU=%d -DRW=%d -DTB=%d%s%s", conv->input.block,
-                           conv->out_block, plan->tile, plan->ku, plan->rw, plan->tb,
+    g_autofree char *storage = storage_options(conv);
+    return g_strdup_printf("-DBI=%d -DBO=%d -DTILE=%d -DKU=%d -DRW=%d -DTB=%d%s%s%s", conv->input.block,
+                           conv->out_block, plan->tile, plan->ku, plan->rw, plan->tb, storage,
                            plan->slots ? " -DFUSED" : "", epilogue->statistics ? " -DSTATISTICS" : "");
 }
 
@@ -367,7 +375,7 @@ static gboolean add_pass(MaxglSequence *sequence, const MaxglConv3d *conv, cl_me
     if (!u)
         return FALSE;
     const gboolean ok = add_products(sequence, conv, &plan, x, weights, u, y, epilogue, accumulate, workspace,
-                                     aligned(context, u_bytes), error);
+                                     maxgl_buffer_aligned(context, u_bytes), error);
     clReleaseMemObject(u);
     return ok;
 }
@@ -444,8 +452,8 @@ static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, 
     const MaxglConv3d back = transposed(conv);
     const MaxglConv3dEpilogue none = {0};
     const Plan plan = make_plan(context, &back);
-    const gsize offset =
-        aligned(context, plan.u_floats * sizeof(float)) + aligned(context, plan.v_floats * sizeof(float));
+    const gsize offset = maxgl_buffer_aligned(context, plan.u_floats * sizeof(float)) +
+                         maxgl_buffer_aligned(context, plan.v_floats * sizeof(float));
     const MaxglConv3dPhase all[3] = {
         {.taps = conv->kernel[0]}, {.taps = conv->kernel[1]}, {.taps = conv->kernel[2]}};
     cl_mem turned = maxgl_buffer_window(context, workspace, offset,
@@ -504,7 +512,9 @@ static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *con
     const Plan plan = make_weights_plan(context, conv);
     const gsize v_bytes = plan.v_floats * sizeof(float), m_bytes = plan.m_floats * sizeof(float);
     cl_mem v = maxgl_buffer_window(context, workspace, 0, v_bytes, error);
-    cl_mem m = v ? maxgl_buffer_window(context, workspace, aligned(context, v_bytes), m_bytes, error) : NULL;
+    cl_mem m =
+        v ? maxgl_buffer_window(context, workspace, maxgl_buffer_aligned(context, v_bytes), m_bytes, error)
+          : NULL;
     gboolean ok = m != NULL;
     for (int chunk = 0; ok && chunk < plan.n_chunks; chunk++)
         ok = add_weights_chunk(sequence, conv, &plan, chunk * plan.chunk_tiles, x, dy, v, m, dw, error);

@@ -5,7 +5,7 @@
 #include "checkcl.h"
 #include "ops/conv3d.h"
 
-/* n, c, t, h, w, block → channels, block; kernel; stride; pad. */
+/* n, c, t, h, w, block, storage → channels, block; kernel; stride; pad; exact; storage. */
 static const MaxglConv3d cases[] = {
     {{1, 1, 1, 1, 1, 1}, 1, 1, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}},
     {{2, 16, 2, 3, 5, 16}, 16, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}},
@@ -28,6 +28,14 @@ static const MaxglConv3d cases[] = {
     {{2, 128, 2, 7, 7, 16}, 128, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}},
     {{3, 160, 2, 2, 2, 16}, 64, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}},
     {{2, 64, 4, 14, 14, 16}, 128, 16, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}},
+    /* 16 bits: the stem, strides, what goes in chunks, tails. */
+    {{1, 3, 3, 9, 11, 1}, 16, 16, {3, 7, 7}, {1, 2, 2}, {1, 3, 3}, FALSE, MAXGL_BFLOAT16},
+    {{2, 16, 2, 3, 5, 16, MAXGL_BFLOAT16}, 16, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, FALSE, MAXGL_BFLOAT16},
+    {{2, 5, 3, 4, 7, 8, MAXGL_FLOAT16}, 9, 8, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}, FALSE, MAXGL_FLOAT16},
+    {{1, 2, 3, 5, 6, 4, MAXGL_FLOAT16}, 3, 8, {1, 3, 3}, {1, 1, 1}, {0, 1, 1}, FALSE, MAXGL_FLOAT32},
+    {{1, 17, 2, 4, 4, 16, MAXGL_BFLOAT16}, 33, 16, {1, 1, 1}, {2, 2, 2}, {0, 0, 0}, FALSE, MAXGL_FLOAT16},
+    {{3, 160, 2, 2, 2, 16, MAXGL_FLOAT16}, 64, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, FALSE, MAXGL_FLOAT16},
+    {{2, 64, 4, 14, 14, 16, MAXGL_BFLOAT16}, 128, 16, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}, FALSE, MAXGL_BFLOAT16},
     /* Long sums: what rounding comes to in the last layers of r3d_18. */
     {{1, 512, 2, 2, 3, 16}, 512, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}},
 };

@@ -38,6 +38,11 @@ static const Case cases[] = {
     {{{2, 3, 6, 50, 46, 1}, 32, 16, {3, 7, 7}, {1, 2, 2}, {1, 3, 3}}, 0, 1},
     {{{2, 32, 9, 27, 30, 16}, 35, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}}, 0, 1},
     {{{1, 16, 4, 40, 44, 16}, 16, 16, {3, 3, 3}, {1, 1, 1}, {0, 0, 0}}, 1000, 0.5F},
+    /* Stored in 16 bits: statistics are those of what is stored. */
+    {{{2, 4, 3, 5, 6, 4, MAXGL_FLOAT16}, 4, 4, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, FALSE, MAXGL_FLOAT16}, 0, 1},
+    {{{1, 16, 2, 9, 30, 16, MAXGL_BFLOAT16}, 35, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, FALSE, MAXGL_BFLOAT16},
+     1,
+     1},
 };
 
 static char *describe(guint index)
@@ -55,7 +60,8 @@ static gboolean is_small(guint index)
 typedef struct {
     MaxglShape shape;
     int channels, parts; /* channels with padding */
-    float *y, *y_plain;  /* with statistics and without, in device layout */
+    void *y, *y_plain;   /* with statistics and without, in device layout, as stored */
+    float *floats;       /* y */
     float *statistics;
 } Result;
 
@@ -63,6 +69,7 @@ static void result_clear(Result *r)
 {
     g_free(r->y);
     g_free(r->y_plain);
+    g_free(r->floats);
     g_free(r->statistics);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Result, result_clear)
@@ -93,7 +100,7 @@ static gboolean make_buffers(MaxglContext *context, const Case *c, guint64 seed,
     b->x = tensor.buffer;
     const gsize workspace = maxgl_conv3d_forward_workspace(context, &c->conv);
     return (b->weights = check_buffer(report, context, w_floats, packed, error)) &&
-           (b->y = check_buffer(report, context, maxgl_shape_floats(&r->shape), NULL, error)) &&
+           (b->y = check_bytes(report, context, maxgl_shape_bytes(&r->shape), NULL, error)) &&
            (b->workspace = check_buffer(report, context, workspace / sizeof(float) + 1, NULL, error)) &&
            (b->statistics = check_buffer(report, context, statistics_bytes(r) / sizeof(float), NULL, error));
 }
@@ -123,6 +130,8 @@ static gboolean run_all(MaxglContext *context, const Case *c, const Buffers *b, 
         !maxgl_buffer_read(context, b->statistics, 0, again, bytes, error) ||
         !maxgl_buffer_read(context, b->y, 0, r->y, y_bytes, error))
         return FALSE;
+    r->floats = g_new(float, maxgl_shape_floats(&r->shape));
+    maxgl_storage_unpack(r->shape.storage, r->y, r->floats, maxgl_shape_floats(&r->shape));
     if (memcmp(r->y, r->y_plain, y_bytes) != 0)
         check_fail(report, "y differs from that without statistics");
     if (memcmp(r->statistics, again, bytes) != 0)
@@ -156,7 +165,7 @@ static void measure(const Result *r, int channel, double *mean, double *squares)
         for (int n = 0; n < r->shape.n; n++) {
             const gsize plane = (gsize)n * maxgl_shape_blocks(&r->shape) + channel / block;
             for (gsize p = 0; p < pixels; p++) {
-                const double v = r->y[(plane * pixels + p) * block + channel % block];
+                const double v = r->floats[(plane * pixels + p) * block + channel % block];
                 total[pass] += pass ? pow(v - *mean, 2) : v;
             }
             *mean = total[0] / ((double)r->shape.n * pixels);

@@ -205,8 +205,6 @@ static void judge(CheckReport *report, const char *what, double error, double to
                   double got, double want)
 {
     report->comparisons++;
-    if (report->limit > 0)
-        tolerance = MIN(tolerance, report->limit);
     if (!(error <= tolerance))
         check_fail(report,
                    "%s: relative error %.2e, allowed %.0e; worst at [%" G_GSIZE_FORMAT "] of %" G_GSIZE_FORMAT
@@ -223,8 +221,13 @@ static void judge(CheckReport *report, const char *what, double error, double to
     report->worst_place = g_strdup_printf("%s of %s", what, report->description ? report->description : "?");
 }
 
-void check_compare_double(CheckReport *report, const char *what, const double *got, const double *want,
-                          gsize n, double tolerance)
+static double limited(const CheckReport *report, double tolerance)
+{
+    return report->limit > 0 ? MIN(tolerance, report->limit) : tolerance;
+}
+
+static void compare(CheckReport *report, const char *what, const double *got, const double *want, gsize n,
+                    double tolerance)
 {
     double difference = 0, norm = 0, largest = -1;
     gsize at = 0;
@@ -239,6 +242,12 @@ void check_compare_double(CheckReport *report, const char *what, const double *g
     }
     const double error = norm > 0 ? sqrt(difference / norm) : sqrt(difference);
     judge(report, what, error, tolerance, at, n, n ? got[at] : 0, n ? want[at] : 0);
+}
+
+void check_compare_double(CheckReport *report, const char *what, const double *got, const double *want,
+                          gsize n, double tolerance)
+{
+    compare(report, what, got, want, n, limited(report, tolerance));
 }
 
 void check_compare(CheckReport *report, const char *what, const float *got, const double *want, gsize n,
@@ -281,8 +290,9 @@ gboolean check_compare_tensor(CheckReport *report, MaxglContext *context, const 
         return FALSE;
     maxgl_storage_unpack(shape->storage, stored, blocked, floats);
     maxgl_shape_unpack(shape, blocked, plain);
-    check_compare(report, what, plain, want, maxgl_shape_elements(shape),
-                  tolerance + rounding(shape->storage));
+    g_autofree double *values = check_to_double(plain, maxgl_shape_elements(shape));
+    compare(report, what, values, want, maxgl_shape_elements(shape),
+            limited(report, tolerance) + rounding(shape->storage));
     check_padding(report, what, shape, blocked);
     return TRUE;
 }
