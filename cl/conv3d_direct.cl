@@ -9,7 +9,8 @@
 
 //    PREFETCH_WEIGHTS  vectors of weights that are asked for ahead
 //    UNROLL        input channels at once
-//    Y_STORAGE     how y and the residual are stored (storage.clh)
+//    X_STORAGE     how x is stored (storage.clh)
+//    Y_STORAGE     how y and the residual are stored
 
 #define VECTOR BO
 #include "storage.clh"
@@ -22,15 +23,28 @@
 #define MAY_LEFT(rw, kw) ((rw) * SW + (kw) - (PL) < 0)
 #define MAY_RIGHT(rw, kw) ((kw) >= (RW - 1 - (rw)) * SW + KW - (PR))
 
+// Known at compile time to be outside of the row.
+#ifdef WHOLE_ROW
+#define OUTSIDE(r) ((((r) % RW) * SW + kw - (PL)) < 0 || (((r) % RW) * SW + kw - (PL)) >= WHOLE_ROW)
+#else
+#define OUTSIDE(r) 0
+#endif
+
+#if BI == 1
+#define STORE_SPAN(v, i, p) ((p)[i] = (v))
+#else
+#define STORE_SPAN(v, i, p) MAXGL_PASTE(vstore, BI)(v, i, p)
+#endif
+
 enum { WITH_BIAS = 1, WITH_RESIDUAL = 2, WITH_RELU = 4, ACCUMULATE = 8 };
 
 // y[n, k, (o)·y_stride + y_start] = Σ x[n, c, o·stride + tap − pad] · w. The y_ strides serve the gradient of a strided
 // convolution, whose output positions fall into phases. @zeros: a row of zeros that stands for rows outside the map. @sums: floats
 // that lie as y does, for what the chunks of input channels have come to so far; y itself where that holds floats.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv3d_forward_direct(__global const float *restrict x, __global const float *restrict weights, __global MAP(Y_STORAGE) *y,
+conv3d_forward_direct(__global const MAP(X_STORAGE) *restrict x, __global const float *restrict weights, __global MAP(Y_STORAGE) *y,
                       __global const float *restrict bias, __global const MAP(Y_STORAGE) *residual,
-                      __global const float *restrict zeros, __global float *sums,
+                      __global const MAP(X_STORAGE) *restrict zeros, __global float *sums,
                       int flags, int in_blocks, int chunk_blocks, int out_blocks, int n_tiles, int tiles_per_item,
                       int in_t, int in_h, int in_w, int out_t, int out_h, int out_w, int taps_t, int taps_h, int stride_t,
                       int pad_t, int pad_h, int y_t, int y_h, int y_w, int y_stride_t, int y_stride_h, int y_stride_w,
@@ -78,14 +92,14 @@ conv3d_forward_direct(__global const float *restrict x, __global const float *re
                     const int it = ot * stride_t + kt - pad_t;
                     if (it < 0 || it >= in_t)
                         continue;
-                    __global const float *xp = x + (((size_t)n * in_blocks + cb) * in_t + it) * plane + (ow0 * SW - (PL)) * BI;
+                    __global const MAP(X_STORAGE) *xp = x + (((size_t)n * in_blocks + cb) * in_t + it) * plane + (ow0 * SW - (PL)) * BI;
                     for (int kh = 0; kh < taps_h; kh++) {
                         const int ih0 = oh0 * SH + kh - pad_h;
 #if RH == 1
                         if (ih0 < 0 || ih0 >= in_h)
                             continue;
 #endif
-                        __global const float *row[RH];
+                        __global const MAP(X_STORAGE) *row[RH];
 #pragma unroll
                         for (int r = 0; r < RH; r++) {
                             const int ih = ih0 + r * SH;
@@ -97,18 +111,29 @@ conv3d_forward_direct(__global const float *restrict x, __global const float *re
                         // The rows that come next: of this frame, of the next one, or of the next block's first.
                         const int frames = kh + 1 < taps_h ? 0 : kt + 1 < taps_t ? 1 : in_t + 1 - taps_t;
                         const int rows_ahead = kh + 1 < taps_h ? 1 : 1 - taps_h;
-                        __global const float *next = xp + ((long)frames * in_h + ih0 + rows_ahead) * in_w * BI;
+                        __global const MAP(X_STORAGE) *next = xp + ((long)frames * in_h + ih0 + rows_ahead) * in_w * BI;
 #pragma unroll
                         for (int r = 0; r < RH; r++)
 #pragma unroll
                             for (int i = 0; i < SPAN; i += LINE)
                                 PREFETCH(next + ((long)r * SH * in_w + i) * BI);
 #endif
+#if X_STORAGE
+                        // Numbers are broadcast one by one, and many times: they become floats once.
+                        float span[RH][SPAN * BI];
+#pragma unroll
+                        for (int r = 0; r < RH; r++)
+                            for (int i = 0; i < SPAN; i++) {
+                                const int column = ow0 * SW - (PL) + i, inside = column >= 0 && column < in_w;
+                                STORE_SPAN(MAP_LOADN(BI, X_STORAGE, 0, inside ? row[r] + i * BI : zeros), i, span[r]);
+                            }
+#endif
 #pragma unroll
                         for (int kw = 0; kw < KW; kw++) {
-#ifdef WHOLE_ROW
+#if X_STORAGE
+#define PIXEL(r) span[(r) / RW][(((r) % RW) * SW + kw) * BI + c]
+#elif defined(WHOLE_ROW)
 #define PIXEL(r) row[(r) / RW][(((r) % RW) * SW + kw) * BI + c]
-#define OUTSIDE(r) ((((r) % RW) * SW + kw - (PL)) < 0 || (((r) % RW) * SW + kw - (PL)) >= WHOLE_ROW)
 #else
                             __global const float *edge[RH * RW];
 #pragma unroll
@@ -122,7 +147,6 @@ conv3d_forward_direct(__global const float *restrict x, __global const float *re
                             }
 #define PIXEL(r)                                                                                                               \
     (MAY_LEFT((r) % RW, kw) || MAY_RIGHT((r) % RW, kw) ? edge[r][c] : row[(r) / RW][(((r) % RW) * SW + kw) * BI + c])
-#define OUTSIDE(r) 0
 #endif
 #if BI > 1
 #pragma unroll UNROLL

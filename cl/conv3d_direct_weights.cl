@@ -9,7 +9,8 @@
 //    KU, CU     the register tile: KU vectors of output channels × CU input channels; CU divides BI, or if that is 1, C
 //    KW, SW, PW taps, stride and padding along a row
 //    ROW        inputs with one channel in a block: width of the padded input
-//    Y_STORAGE  how dy is stored (storage.clh)
+//    X_STORAGE, Y_STORAGE  how x and dy are stored (storage.clh)
+//    ROWS       inputs that are not floats and have several channels in a block: numbers in the input rows of a chunk
 //    COLUMNS    defined to the output's width where rows are short: the loop along a row is then unrolled
 
 #define VECTOR BO
@@ -30,7 +31,7 @@
 #define FIRST_COLUMN(kw) (((PW) - (kw) + SW - 1 > 0 ? (PW) - (kw) + SW - 1 : 0) / SW)
 
 #define WEIGHTS_ARGUMENTS                                                                                                      \
-    __global const float *restrict x, __global const MAP(Y_STORAGE) *restrict dy, __global float *restrict dw, int n_samples,           \
+    __global const MAP(X_STORAGE) *restrict x, __global const MAP(Y_STORAGE) *restrict dy, __global float *restrict dw, int n_samples,           \
         int in_blocks, int out_blocks, int in_t, int in_h, int in_w, int out_t, int out_h, int out_w, int taps_t, int taps_h,  \
         int stride_t, int stride_h, int pad_t, int pad_h, int n_splits, int chunk_rows
 
@@ -72,8 +73,17 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
             const int it = ot * stride_t + kt - pad_t;
             if (it < 0 || it >= in_t)
                 continue;
-            __global const float *xplane = x + (((size_t)n * in_blocks + cb) * in_t + it) * in_h * in_w * BI;
-            for (int kh = 0; kh < taps_h; kh++)
+            __global const MAP(X_STORAGE) *xplane = x + (((size_t)n * in_blocks + cb) * in_t + it) * in_h * in_w * BI;
+            for (int kh = 0; kh < taps_h; kh++) {
+#if X_STORAGE
+                // Numbers are broadcast one by one, and many times: they become floats once.
+                float rows[ROWS];
+                for (int oh = oh0; oh < oh1; oh++) {
+                    const int ih = oh * stride_h + kh - pad_h;
+                    for (int i = 0; i < in_w && ih >= 0 && ih < in_h; i++)
+                        MAXGL_PASTE(vstore, BI)(MAP_LOADN(BI, X_STORAGE, ih * in_w + i, xplane), (oh - oh0) * in_w + i, rows);
+                }
+#endif
 #if COLUMNS
 #pragma unroll
 #endif
@@ -92,7 +102,11 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
                             if (ih < 0 || ih >= in_h)
                                 continue;
                             __global const MAP(Y_STORAGE) *dp = dplane + (size_t)oh * out_w * BO;
+#if X_STORAGE
+                            const float *xp = rows + (oh - oh0) * in_w * BI + c0;
+#else
                             __global const float *xp = xplane + (size_t)ih * in_w * BI + c0;
+#endif
 #if COLUMNS
 #pragma unroll
                             for (int ow = 0; ow < COLUMNS; ow++)
@@ -110,6 +124,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
                                 VSTORE(acc[u][c], c0 + c, wp + u * block_stride);
                     }
                 }
+            }
         }
     }
 }
@@ -135,7 +150,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
             const int it = ot * stride_t + kt - pad_t;
             if (it < 0 || it >= in_t)
                 continue;
-            __global const float *xplane = x + ((size_t)n * in_blocks + cb) * plane + (size_t)it * in_h * in_w;
+            __global const MAP(X_STORAGE) *xplane = x + ((size_t)n * in_blocks + cb) * plane + (size_t)it * in_h * in_w;
             for (int kh = 0; kh < taps_h; kh++) {
                 __global float *wp = own + ((size_t)kt * taps_h + kh) * KW * BO;
                 floatv acc[KU][CU][KW];
@@ -151,13 +166,15 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv3d_backward_wei
                     if (ih < 0 || ih >= in_h)
                         continue;
                     __global const MAP(Y_STORAGE) *dp = dplane + (size_t)oh * out_w * BO;
-                    __global const float *xp = xplane + (size_t)ih * in_w;
+                    __global const MAP(X_STORAGE) *xp = xplane + (size_t)ih * in_w;
                     for (int c = 0; c < CU; c++) {
                         int from = 0;
+#if X_STORAGE == 0
                         for (; from + BO <= in_w; from += BO)
                             VSTORE(VLOAD(0, xp + c * plane + from), 0, row[c] + (PW) + from);
+#endif
                         for (; from < in_w; from++)
-                            row[c][(PW) + from] = xp[c * plane + from];
+                            row[c][(PW) + from] = MAP_GET(X_STORAGE, xp, c * plane + from);
                     }
                     for (int ow = 0; ow < out_w; ow++) {
                         floatv d[KU];

@@ -3,6 +3,8 @@
 
 #include <maxgl/error.h>
 
+const char *const maxgl_precision_names[] = {"fp32", "tf32", "fp16", "bf16", NULL};
+
 /* Shapes of tensors as the caller sees them. */
 static void describe(MaxglNetwork *n)
 {
@@ -40,6 +42,7 @@ MaxglNetwork *maxgl_network_planned(MaxglContext *context, const MaxglResnet *re
     n->more_inputs = options->more_inputs;
     n->more_outputs = options->more_outputs;
     n->first_part = options->first_part;
+    n->precision = options->precision;
     n->frozen = options->frozen;
     n->recompute = options->recompute;
     n->resnet = maxgl_resnet_new(&resnet->spec, error);
@@ -64,8 +67,9 @@ static gboolean allocate(MaxglNetwork *n, GError **error)
         !maxgl_memory_plan_allocate(n->weights_plan, n->context, what, error))
         return FALSE;
     for (int i = 0; i < n->resnet->n_tensors; i++) {
-        n->value_tensors[i].buffer = window(n, n->parts > 1 ? n->whole_values[i] : n->values[i]);
-        n->gradient_tensors[i].buffer = window(n, n->parts > 1 ? n->whole_gradients[i] : n->gradients[i]);
+        const gboolean apart = maxgl_network_is_apart(n, i);
+        n->value_tensors[i].buffer = window(n, apart ? n->whole_values[i] : n->values[i]);
+        n->gradient_tensors[i].buffer = window(n, apart ? n->whole_gradients[i] : n->gradients[i]);
     }
     return TRUE;
 }

@@ -18,6 +18,18 @@ typedef enum {
                                about a third more time */
 } MaxglRecompute;
 
+/** What the inside of a network is computed with. Parameters, their gradients, statistics, sums and what the
+ * caller sees (the clips, outputs, their gradients) are floats whatever it is. */
+typedef enum {
+    MAXGL_PRECISION_FP32,
+    MAXGL_PRECISION_TF32, /**< floats, but matrix units may round the factors of products to 11 digits */
+    MAXGL_PRECISION_FP16, /**< activations and their gradients in 16 bits: IEEE 754 binary16 … */
+    MAXGL_PRECISION_BF16, /**< … or bfloat16 */
+} MaxglPrecision;
+
+/** "fp32", "tf32", "fp16", "bf16", NULL. */
+extern const char *const maxgl_precision_names[];
+
 /** What memory of the device is for. */
 typedef enum {
     MAXGL_MEMORY_ACTIVATIONS, /**< clips, outputs of layers and what else forward leaves for backward */
@@ -53,6 +65,7 @@ typedef struct {
     int more_inputs, more_outputs;
     int first_part; /**< parts (see @at_once) that other networks go through before this one's first: they
                        have other random numbers */
+    MaxglPrecision precision;
 } MaxglNetworkOptions;
 
 /**

@@ -1,4 +1,5 @@
 #include "net/network_private.h"
+#include "ops/convert.h"
 #include "ops/elementwise.h"
 
 #include <maxgl/error.h>
@@ -243,17 +244,22 @@ static gboolean backward_step(MaxglNetwork *n, const MaxglStep *step, GError **e
     }
 }
 
-/* Between a tensor of the whole batch and that of the part; nothing where there is no such tensor, or only
- * one part. */
+/* Between a tensor as the caller sees it and that of the part, as it is stored inside; nothing where they are
+ * one. */
 static gboolean copy_part(MaxglNetwork *n, MaxglSequence *sequence, int tensor, int whole, int part,
                           gboolean in, GError **error)
 {
     const MaxglShape shape = maxgl_network_shape(n, tensor);
-    const gsize bytes = maxgl_shape_bytes(&shape), offset = (gsize)n->part * bytes;
+    const gsize numbers = maxgl_shape_floats(&shape), bytes = maxgl_shape_bytes(&shape);
+    const MaxglNumbers outside = {at(n, whole), MAXGL_FLOAT32, (gsize)n->part * numbers},
+                       inside = {at(n, part), shape.storage, 0};
     if (whole == NO_BLOCK)
         return TRUE;
-    return in ? maxgl_sequence_add_copy(sequence, at(n, whole), offset, at(n, part), 0, bytes, error)
-              : maxgl_sequence_add_copy(sequence, at(n, part), 0, at(n, whole), offset, bytes, error);
+    if (shape.storage != MAXGL_FLOAT32)
+        return maxgl_convert(sequence, numbers, in ? outside : inside, in ? inside : outside, error);
+    const gsize offset = (gsize)n->part * bytes;
+    return in ? maxgl_sequence_add_copy(sequence, outside.buffer, offset, inside.buffer, 0, bytes, error)
+              : maxgl_sequence_add_copy(sequence, inside.buffer, 0, outside.buffer, offset, bytes, error);
 }
 
 /* The forward pass of a part. */

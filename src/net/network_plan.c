@@ -70,10 +70,10 @@ static int add_block(MaxglNetwork *n, MaxglMemoryUse use, gsize bytes, int first
     return (int)maxgl_memory_plan_add(n->plan, bytes, first, last, name);
 }
 
-/* Memory for @tensor from the next step on. Of a batch in one part the caller sees the very tensor. */
+/* Memory for @tensor from the next step on: the very one that the caller sees, where that is not apart. */
 static int add_tensor(MaxglNetwork *n, int tensor, MaxglMemoryUse use, const char *what)
 {
-    const gboolean seen = n->parts == 1 && (tensor == 0 || n->is_output[tensor]);
+    const gboolean seen = (tensor == 0 || n->is_output[tensor]) && !maxgl_network_is_apart(n, tensor);
     const MaxglShape shape = seen ? maxgl_network_held_shape(n, tensor) : maxgl_network_shape(n, tensor);
     const int producer = n->resnet->tensors[tensor].producer;
     g_autofree char *text = maxgl_shape_text(&shape);
@@ -190,7 +190,9 @@ static void plan_forward(MaxglNetwork *n)
         if (n->layers[i].active)
             plan_forward_of(n, i);
     for (int i = 0; i < r->n_tensors; i++)
-        if (n->is_output[i])
+        if (n->is_output[i] && maxgl_network_is_apart(n, i) && n->parts == 1)
+            maxgl_memory_plan_extend(n->plan, (guint)n->values[i], now(n) - 1, now(n) - 1);
+        else if (n->is_output[i])
             maxgl_memory_plan_extend(n->plan, (guint)n->values[i], START, END);
 }
 
@@ -375,23 +377,28 @@ static void plan_backward(MaxglNetwork *n)
             plan_backward_of(n, i);
 }
 
-static int add_whole(MaxglNetwork *n, int tensor, MaxglMemoryUse use_of)
+static int add_whole(MaxglNetwork *n, int tensor, MaxglMemoryUse use_of, int first, int last)
 {
     const MaxglShape shape = maxgl_network_held_shape(n, tensor);
     g_autofree char *text = maxgl_shape_text(&shape);
     g_autofree char *name = g_strdup_printf("an input or output (%s)", text);
-    return add_block(n, use_of, maxgl_shape_bytes(&shape), START, END, name);
+    return add_block(n, use_of, maxgl_shape_bytes(&shape), first, last, name);
 }
 
-/* What the caller sees of a batch in parts. */
-static void plan_whole(MaxglNetwork *n)
+/* What the caller sees apart from what the network works with. A batch at once writes outputs when forward,
+ * of @forward steps, is at its end, and reads their gradients as backward begins; one in parts does both all
+ * the time. */
+static void plan_whole(MaxglNetwork *n, int forward)
 {
-    n->whole_values[0] = add_whole(n, 0, MAXGL_MEMORY_ACTIVATIONS);
-    for (int i = 1; i < n->resnet->n_tensors; i++)
-        if (n->is_output[i]) {
-            n->whole_values[i] = add_whole(n, i, MAXGL_MEMORY_ACTIVATIONS);
-            n->whole_gradients[i] = add_whole(n, i, MAXGL_MEMORY_GRADIENTS);
-        }
+    const gboolean at_once = n->parts == 1;
+    for (int i = 0; i < n->resnet->n_tensors; i++) {
+        if (!maxgl_network_is_apart(n, i))
+            continue;
+        n->whole_values[i] = add_whole(n, i, MAXGL_MEMORY_ACTIVATIONS, at_once ? forward - 1 : START, END);
+        if (i > 0 && n->mode == MAXGL_NETWORK_TRAINING)
+            n->whole_gradients[i] =
+                add_whole(n, i, MAXGL_MEMORY_GRADIENTS, at_once ? forward : START, at_once ? forward : END);
+    }
 }
 
 /* Folding wants room for weights before they are prepared. It comes between passes: outputs stay. */
@@ -425,10 +432,10 @@ gboolean maxgl_network_plan(MaxglNetwork *n, const char *const *outputs, GError 
         return FALSE;
     mark_folded(n);
     plan_forward(n);
+    const int forward = now(n);
     if (n->mode == MAXGL_NETWORK_TRAINING)
         plan_backward(n);
-    if (n->parts > 1)
-        plan_whole(n);
+    plan_whole(n, forward);
     plan_fold(n);
     n->step_block =
         add_block(n, MAXGL_MEMORY_WORKSPACE, sizeof(guint32), START, END, "the number of the step");

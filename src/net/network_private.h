@@ -57,6 +57,7 @@ struct MaxglNetwork {
     int frozen;                                /**< layers from the first on that learn nothing */
     guint64 seed;
     gboolean exact;
+    MaxglPrecision precision;
     MaxglRecompute recompute;
     gboolean *is_output;                           /**< by tensor */
     MaxglLayerPlan *layers;                        /**< by layer */
@@ -66,18 +67,22 @@ struct MaxglNetwork {
     GArray *uses;                                  /**< MaxglMemoryUse, by block of the plan */
     MaxglMemoryPlan *plan, *weights_plan;
     int fold_block, step_block;
-    int *whole_values,
-        *whole_gradients; /**< of a batch in parts, by tensor: blocks of the input, of outputs */
-    int part;             /**< whose steps are being appended */
+    int *whole_values, *whole_gradients; /**< by tensor: blocks of what the caller sees, where that is not
+                                            what the network works with, as maxgl_network_is_apart() says */
+    int part;                            /**< whose steps are being appended */
     MaxglSequence *forward, *backward;
 };
 
-/** Shape of a tensor for what goes through the network at once. */
+/** Shape of a tensor for what goes through the network at once, as it is stored inside. */
 MaxglShape maxgl_network_shape(const MaxglNetwork *network, int tensor);
 
-/** Shape of the input or an output as the caller sees it: of the whole batch, with room for what others
- * write. */
+/** Shape of the input or an output as the caller sees it: floats, of the whole batch, with room for what
+ * others write. */
 MaxglShape maxgl_network_held_shape(const MaxglNetwork *network, int tensor);
+
+/** Whether the caller sees a tensor, the input or an output, in memory of its own: the whole of a batch in
+ * parts, or floats for what is stored otherwise inside. */
+gboolean maxgl_network_is_apart(const MaxglNetwork *network, int tensor);
 
 /** Whether @layer leaves something for the backward pass and changes with it. */
 gboolean maxgl_network_learns(const MaxglNetwork *network, int layer);

@@ -1,6 +1,5 @@
 /* Direct convolution for CPUs: cl/conv3d_direct.cl, cl/conv3d_direct_weights.cl. */
 #include "ops/conv3d_algorithms.h"
-#include "ops/convert.h"
 
 #include <math.h>
 
@@ -11,7 +10,7 @@ typedef struct {
     int out_blocks, out_block, out[3];
     int taps[3], stride[3], pad[3];
     int y[3], y_stride[3], y_start[3];
-    MaxglStorage storage; /* of y */
+    MaxglStorage x_storage, y_storage;
     int flags;
     const char *label;
 } Job;
@@ -96,7 +95,7 @@ static void choose_tile(MaxglContext *context, const Job *job, const char *shape
     }
 }
 
-/* @sums: see cl/conv3d_direct.cl; NULL where y holds floats or @job does not go in chunks. */
+/* @sums: see cl/conv3d_direct.cl. */
 static gboolean add_job(MaxglSequence *sequence, const MaxglConv3d *conv, const Job *job, cl_mem x,
                         cl_mem weights, cl_mem y, cl_mem sums, const MaxglConv3dEpilogue *epilogue,
                         GError **error)
@@ -110,13 +109,14 @@ static gboolean add_job(MaxglSequence *sequence, const MaxglConv3d *conv, const 
     const int right = (job->out[2] - 1) * job->stride[2] + job->taps[2] - job->pad[2] - job->in[2];
     g_autofree char *whole_row =
         job->out[2] == tile.rw ? g_strdup_printf("-DWHOLE_ROW=%d ", job->in[2]) : g_strdup("");
-    g_autofree char *storage = maxgl_storage_option("Y_STORAGE", job->storage);
+    g_autofree char *x_storage = maxgl_storage_option("X_STORAGE", job->x_storage);
+    g_autofree char *y_storage = maxgl_storage_option("Y_STORAGE", job->y_storage);
     g_autofree char *options = g_strdup_printf(
         "%s-DBI=%d -DBO=%d -DKU=%d -DRH=%d -DRW=%d -DKW=%d -DSH=%d -DSW=%d -DPL=%d -DPR=%d "
-        "-DPREFETCH_WEIGHTS=%d -DUNROLL=%d%s",
+        "-DPREFETCH_WEIGHTS=%d -DUNROLL=%d%s%s",
         whole_row, job->in_block, job->out_block, tile.ku, tile.rh, tile.rw, MAX(job->taps[2], 1),
         job->stride[1], job->stride[2], job->pad[2], right, tuned(context, shape, "prefetch_weights", 16),
-        MIN(tuned(context, shape, "unroll", whole_row[0] ? 4 : 2), job->in_block), storage);
+        MIN(tuned(context, shape, "unroll", whole_row[0] ? 4 : 2), job->in_block), x_storage, y_storage);
     cl_mem zeros = maxgl_context_zeros(context,
                                        (gsize)((tile.rw - 1) * job->stride[2] + MAX(job->taps[2], 1)) *
                                            job->in_block * sizeof(float),
@@ -135,11 +135,11 @@ static gboolean add_job(MaxglSequence *sequence, const MaxglConv3d *conv, const 
     const gboolean has_taps = job->taps[0] && job->taps[1] && job->taps[2];
     return maxgl_sequence_add(
         sequence, &launch, error, "mmmmmmmiiiiiiiiiiiiiiiiiiiiiiiiii", x, weights, y, epilogue->bias,
-        epilogue->residual, zeros, sums ? sums : y, job->flags, has_taps ? job->in_blocks : 0,
-        tile.chunk_blocks, job->out_blocks, tile.n_tiles, tile.tiles_per_item, job->in[0], job->in[1],
-        job->in[2], job->out[0], job->out[1], job->out[2], job->taps[0], job->taps[1], job->stride[0],
-        job->pad[0], job->pad[1], job->y[0], job->y[1], job->y[2], job->y_stride[0], job->y_stride[1],
-        job->y_stride[2], job->y_start[0], job->y_start[1], job->y_start[2]);
+        epilogue->residual, zeros, sums, job->flags, has_taps ? job->in_blocks : 0, tile.chunk_blocks,
+        job->out_blocks, tile.n_tiles, tile.tiles_per_item, job->in[0], job->in[1], job->in[2], job->out[0],
+        job->out[1], job->out[2], job->taps[0], job->taps[1], job->stride[0], job->pad[0], job->pad[1],
+        job->y[0], job->y[1], job->y[2], job->y_stride[0], job->y_stride[1], job->y_stride[2],
+        job->y_start[0], job->y_start[1], job->y_start[2]);
 }
 
 static gboolean supports(const MaxglConv3d *conv, MaxglConv3dPass pass, const MaxglDeviceInfo *device)
@@ -167,7 +167,8 @@ static Job forward_job(const MaxglConv3d *conv)
         .pad = {conv->pad[0], conv->pad[1], conv->pad[2]},
         .y = {out.t, out.h, out.w},
         .y_stride = {1, 1, 1},
-        .storage = out.storage,
+        .x_storage = in.storage,
+        .y_storage = out.storage,
         .label = "conv3d_forward_direct",
     };
 }
@@ -193,7 +194,8 @@ static Job phase_job(const MaxglConv3d *conv, int number, MaxglConv3dPhase phase
         .out_block = in.block,
         .stride = {1, 1, 1},
         .y = {in.t, in.h, in.w},
-        .storage = in.storage,
+        .x_storage = out.storage,
+        .y_storage = in.storage,
         .label = "conv3d_backward_data_direct",
     };
     for (int i = 0; i < 3; i++) {
@@ -263,78 +265,52 @@ static WeightsTile weights_tile(MaxglContext *context, const MaxglConv3d *conv)
 /* Bytes of the workspace's parts, in this order. */
 typedef struct {
     gsize weights; /* turned round for backward data; the splits of backward weights */
-    gsize source;  /* x or dy as floats: its numbers are broadcast one by one, and read many times */
-    gsize sums;    /* see cl/conv3d_direct.cl */
+    gsize sums;    /* see cl/conv3d_direct.cl; of maps that are not floats */
 } Parts;
 
 static Parts parts_of(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
 {
+    const gsize weights = maxgl_conv3d_weight_floats(conv) * sizeof(float);
     const gboolean back = pass == MAXGL_CONV3D_BACKWARD_DATA;
-    const MaxglShape out = maxgl_conv3d_output(conv), *source = back ? &out : &conv->input,
-                     *result = back ? &conv->input : &out;
-    MaxglConv3dPhase phase[3];
-    gboolean chunks = FALSE;
-    Parts parts = {0};
-    if (source->storage != MAXGL_FLOAT32)
-        parts.source = maxgl_shape_floats(source) * sizeof(float);
+    const MaxglShape out = maxgl_conv3d_output(conv), *result = back ? &conv->input : &out;
     if (pass == MAXGL_CONV3D_BACKWARD_WEIGHTS) {
         const int splits = weights_tile(context, conv).n_splits;
-        parts.weights = splits > 1 ? maxgl_conv3d_weight_floats(conv) * (gsize)splits * sizeof(float) : 0;
-        return parts;
+        return (Parts){.weights = splits > 1 ? weights * (gsize)splits : 0};
     }
+    gboolean chunks = FALSE;
     for (int i = 0; result->storage != MAXGL_FLOAT32 && i < (back ? phases_of(conv) : 1); i++) {
+        MaxglConv3dPhase phase[3];
         const Job job = back ? phase_job(conv, i, phase) : forward_job(conv);
         chunks = chunks || goes_in_chunks(context, conv, &job);
     }
-    parts.weights = back ? maxgl_conv3d_weight_floats(conv) * sizeof(float) : 0;
-    parts.sums = chunks ? maxgl_shape_floats(result) * sizeof(float) : 0;
-    return parts;
+    return (Parts){.weights = back ? weights : 0,
+                   .sums = chunks ? maxgl_shape_floats(result) * sizeof(float) : 0};
 }
 
-/* The parts themselves, each to be released; NULL where there is none. */
-typedef struct {
-    cl_mem weights, source, sums;
-} Scratch;
-
-static void scratch_clear(Scratch *s)
+/* The sums' part of the workspace, to be released, or @result itself. */
+static cl_mem sums_in(MaxglContext *context, const Parts *parts, cl_mem workspace, cl_mem result,
+                      GError **error)
 {
-    cl_mem all[] = {s->weights, s->source, s->sums};
-    for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
-        if (all[i])
-            clReleaseMemObject(all[i]);
-}
-
-/* Cuts up @workspace, and turns @source, of @shape, into floats. */
-static gboolean scratch_init(Scratch *s, MaxglSequence *sequence, const Parts *parts, const MaxglShape *shape,
-                             cl_mem source, cl_mem workspace, GError **error)
-{
-    MaxglContext *context = maxgl_sequence_context(sequence);
-    const gsize after_weights = maxgl_buffer_aligned(context, parts->weights),
-                after_source = after_weights + maxgl_buffer_aligned(context, parts->source);
-    *s = (Scratch){0};
-    if ((parts->weights &&
-         !(s->weights = maxgl_buffer_window(context, workspace, 0, parts->weights, error))) ||
-        (parts->sums &&
-         !(s->sums = maxgl_buffer_window(context, workspace, after_source, parts->sums, error))) ||
-        (parts->source &&
-         !(s->source = maxgl_buffer_window(context, workspace, after_weights, parts->source, error))))
-        return FALSE;
-    return !s->source || maxgl_convert(sequence, maxgl_shape_floats(shape), shape->storage, source,
-                                       MAXGL_FLOAT32, s->source, error);
+    if (parts->sums)
+        return maxgl_buffer_window(context, workspace, maxgl_buffer_aligned(context, parts->weights),
+                                   parts->sums, error);
+    clRetainMemObject(result);
+    return result;
 }
 
 static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
                         const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error)
 {
-    const Parts parts = parts_of(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_FORWARD);
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    const Parts parts = parts_of(context, conv, MAXGL_CONV3D_FORWARD);
     Job job = forward_job(conv);
     job.flags = (epilogue->bias ? WITH_BIAS : 0) | (epilogue->residual ? WITH_RESIDUAL : 0) |
                 (epilogue->relu ? WITH_RELU : 0);
-    Scratch scratch;
-    const gboolean ok = scratch_init(&scratch, sequence, &parts, &conv->input, x, workspace, error) &&
-                        add_job(sequence, conv, &job, scratch.source ? scratch.source : x, weights, y,
-                                scratch.sums, epilogue, error);
-    scratch_clear(&scratch);
+    cl_mem sums = sums_in(context, &parts, workspace, y, error);
+    if (!sums)
+        return FALSE;
+    const gboolean ok = add_job(sequence, conv, &job, x, weights, y, sums, epilogue, error);
+    clReleaseMemObject(sums);
     return ok;
 }
 
@@ -360,7 +336,7 @@ gboolean maxgl_conv3d_add_transpose(MaxglSequence *sequence, const MaxglConv3d *
 }
 
 static gboolean add_phase(MaxglSequence *sequence, const MaxglConv3d *conv, int number, cl_mem dy,
-                          cl_mem weights, const Scratch *scratch, cl_mem dx, gboolean accumulate,
+                          cl_mem weights, cl_mem turned, cl_mem dx, cl_mem sums, gboolean accumulate,
                           GError **error)
 {
     const MaxglConv3dEpilogue none = {0};
@@ -370,28 +346,30 @@ static gboolean add_phase(MaxglSequence *sequence, const MaxglConv3d *conv, int 
     const gboolean reached = job.taps[0] && job.taps[1] && job.taps[2];
     if (!has_pixels(&job) || (accumulate && !reached))
         return TRUE;
-    if (reached && !maxgl_conv3d_add_transpose(sequence, conv, phase, weights, scratch->weights, error))
+    if (reached && !maxgl_conv3d_add_transpose(sequence, conv, phase, weights, turned, error))
         return FALSE;
-    return add_job(sequence, conv, &job, dy, scratch->weights, dx, scratch->sums, &none, error);
+    return add_job(sequence, conv, &job, dy, turned, dx, sums, &none, error);
 }
 
 static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem dy, cl_mem weights,
                               cl_mem dx, gboolean accumulate, cl_mem workspace, GError **error)
 {
-    const MaxglShape out = maxgl_conv3d_output(conv);
-    const Parts parts = parts_of(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_BACKWARD_DATA);
-    Scratch scratch;
-    gboolean ok = scratch_init(&scratch, sequence, &parts, &out, dy, workspace, error);
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    const Parts parts = parts_of(context, conv, MAXGL_CONV3D_BACKWARD_DATA);
+    cl_mem turned = maxgl_buffer_window(context, workspace, 0, parts.weights, error);
+    cl_mem sums = turned ? sums_in(context, &parts, workspace, dx, error) : NULL;
+    gboolean ok = sums != NULL;
     for (int i = 0; ok && i < phases_of(conv); i++)
-        ok = add_phase(sequence, conv, i, scratch.source ? scratch.source : dy, weights, &scratch, dx,
-                       accumulate, error);
-    scratch_clear(&scratch);
+        ok = add_phase(sequence, conv, i, dy, weights, turned, dx, sums, accumulate, error);
+    if (sums)
+        clReleaseMemObject(sums);
+    if (turned)
+        clReleaseMemObject(turned);
     return ok;
 }
 
-/* @splits: NULL where there is one, which is dw. */
-static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy, cl_mem dw,
-                            cl_mem splits, GError **error)
+static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy,
+                                 cl_mem dw, cl_mem workspace, GError **error)
 {
     enum { UNROLLED_COLUMNS = 8 };
     const MaxglShape in = conv->input, out = maxgl_conv3d_output(conv);
@@ -402,10 +380,14 @@ static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl
         row = g_strdup_printf(" -DROW=%d", (out.w - 1) * conv->stride[2] + conv->kernel[2] + conv->stride[2]);
     else if (out.w <= UNROLLED_COLUMNS)
         row = g_strdup_printf(" -DCOLUMNS=%d -DIN_COLUMNS=%d", out.w, in.w);
-    g_autofree char *storage = maxgl_storage_option("Y_STORAGE", out.storage);
-    g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d -DKU=%d -DCU=%d -DKW=%d -DSW=%d -DPW=%d%s%s",
-                                               in.block, out.block, tile.ku, tile.cu, conv->kernel[2],
-                                               conv->stride[2], conv->pad[2], row ? row : "", storage);
+    g_autofree char *x_storage = maxgl_storage_option("X_STORAGE", in.storage);
+    g_autofree char *y_storage = maxgl_storage_option("Y_STORAGE", out.storage);
+    g_autofree char *rows =
+        in.storage == MAXGL_FLOAT32 ? NULL : g_strdup_printf(" -DROWS=%d", tile.chunk_rows * in.w * in.block);
+    g_autofree char *options =
+        g_strdup_printf("-DBI=%d -DBO=%d -DKU=%d -DCU=%d -DKW=%d -DSW=%d -DPW=%d%s%s%s%s", in.block,
+                        out.block, tile.ku, tile.cu, conv->kernel[2], conv->stride[2], conv->pad[2],
+                        row ? row : "", rows ? rows : "", x_storage, y_storage);
     const MaxglLaunch launch = {
         .file = "conv3d_direct_weights.cl",
         .kernel = tile.planar ? "conv3d_backward_weights_planar" : "conv3d_backward_weights_direct",
@@ -415,12 +397,12 @@ static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl
                    (gsize)tile.n_splits},
         .local = {1, 1, 1},
     };
-    if (!maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiiiiiiiiiii", x, dy, splits ? splits : dw,
-                            in.n, in_blocks, out_blocks, in.t, in.h, in.w, out.t, out.h, out.w,
-                            conv->kernel[0], conv->kernel[1], conv->stride[0], conv->stride[1], conv->pad[0],
-                            conv->pad[1], tile.n_splits, tile.chunk_rows))
+    if (!maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiiiiiiiiiii", x, dy,
+                            tile.n_splits > 1 ? workspace : dw, in.n, in_blocks, out_blocks, in.t, in.h, in.w,
+                            out.t, out.h, out.w, conv->kernel[0], conv->kernel[1], conv->stride[0],
+                            conv->stride[1], conv->pad[0], conv->pad[1], tile.n_splits, tile.chunk_rows))
         return FALSE;
-    if (!splits)
+    if (tile.n_splits == 1)
         return TRUE;
     const guint32 count = (guint32)(maxgl_conv3d_weight_floats(conv) / out.block),
                   grain = MAX(64, count / 256);
@@ -432,28 +414,13 @@ static gboolean add_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl
         .global = {(count + grain - 1) / grain, 1, 1},
         .local = {1, 1, 1},
     };
-    return maxgl_sequence_add(sequence, &add, error, "mmiuu", splits, dw, tile.n_splits, count, grain);
-}
-
-static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy,
-                                 cl_mem dw, cl_mem workspace, GError **error)
-{
-    const Parts parts = parts_of(maxgl_sequence_context(sequence), conv, MAXGL_CONV3D_BACKWARD_WEIGHTS);
-    Scratch scratch;
-    const gboolean ok =
-        scratch_init(&scratch, sequence, &parts, &conv->input, x, workspace, error) &&
-        add_weights(sequence, conv, scratch.source ? scratch.source : x, dy, dw, scratch.weights, error);
-    scratch_clear(&scratch);
-    return ok;
+    return maxgl_sequence_add(sequence, &add, error, "mmiuu", workspace, dw, tile.n_splits, count, grain);
 }
 
 static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
 {
     const Parts parts = parts_of(context, conv, pass);
-    if (!parts.source && !parts.sums)
-        return parts.weights;
-    return maxgl_buffer_aligned(context, parts.weights) + maxgl_buffer_aligned(context, parts.source) +
-           parts.sums;
+    return parts.sums ? maxgl_buffer_aligned(context, parts.weights) + parts.sums : parts.weights;
 }
 
 const MaxglConv3dAlgorithm maxgl_conv3d_direct = {

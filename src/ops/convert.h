@@ -5,9 +5,16 @@
 #include "compute/sequence.h"
 #include "ops/tensor.h"
 
-/** Appends y = x, @numbers of them (maxgl_shape_floats()), where x holds them as @from and y takes them as
- * @to: rounded to nearest, ties to even. The buffers must not be the same. */
-gboolean maxgl_convert(MaxglSequence *sequence, gsize numbers, MaxglStorage from, cl_mem x, MaxglStorage to,
-                       cl_mem y, GError **error);
+/** Numbers in a buffer, from the @first on. */
+typedef struct {
+    cl_mem buffer;
+    MaxglStorage storage;
+    gsize first; /**< a multiple of how many are converted */
+} MaxglNumbers;
+
+/** Appends to = from, @numbers of them (maxgl_shape_floats()): rounded to nearest, ties to even. The buffers
+ * must not be the same. */
+gboolean maxgl_convert(MaxglSequence *sequence, gsize numbers, MaxglNumbers from, MaxglNumbers to,
+                       GError **error);
 
 #endif

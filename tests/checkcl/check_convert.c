@@ -60,10 +60,16 @@ static gboolean check(MaxglContext *context, guint index, CheckReport *report, G
     maxgl_storage_pack(to, want, result, n);
     maxgl_storage_unpack(to, result, want, n);
     g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
-    cl_mem x = check_bytes(report, context, from_bytes, stored, error);
-    cl_mem y = check_bytes(report, context, to_bytes, NULL, error);
-    if (!x || !y || !maxgl_convert(sequence, n, from, x, to, y, error) || !check_run(sequence, error) ||
-        !maxgl_buffer_read(context, y, 0, result, to_bytes, error))
+    /* Of two runs of numbers the first; into two runs the second. */
+    g_autofree guint8 *twice = g_malloc0(2 * from_bytes);
+    memcpy(twice, stored, from_bytes);
+    cl_mem x = check_bytes(report, context, 2 * from_bytes, twice, error);
+    cl_mem y = check_bytes(report, context, 2 * to_bytes, NULL, error);
+    cl_mem back = check_bytes(report, context, 2 * to_bytes, NULL, error);
+    if (!x || !y || !back ||
+        !maxgl_convert(sequence, n, (MaxglNumbers){x, from, 0}, (MaxglNumbers){y, to, n}, error) ||
+        !maxgl_convert(sequence, n, (MaxglNumbers){y, to, n}, (MaxglNumbers){back, to, 0}, error) ||
+        !check_run(sequence, error) || !maxgl_buffer_read(context, back, 0, result, to_bytes, error))
         return FALSE;
     maxgl_storage_unpack(to, result, got, n);
     for (gsize i = 0; i < n; i++)
