@@ -7,6 +7,13 @@
 
 #include <stdio.h>
 
+/* Whether units that multiply such numbers are no faster with them than with others of the same size. */
+static gboolean is_same(const MaxglDeviceClass *class, MaxglFactors precision)
+{
+    return precision == MAXGL_FACTORS_BF16 &&
+           class->matrix[MAXGL_FACTORS_BF16] == class->matrix[MAXGL_FACTORS_FP16];
+}
+
 static double flops_of(const MaxglResnet *resnet, int batch)
 {
     double flops = 0;
@@ -26,7 +33,9 @@ static void print_prediction(MaxglTable *table, const MaxglPrediction *p, double
     const gboolean units = p->class->matrix[p->precision] > 0;
     const double peak = units ? p->class->matrix[p->precision] : p->class->flops;
     maxgl_table_add(table, p->class->name);
-    maxgl_table_add(table, maxgl_factors_name(p->precision));
+    maxgl_table_add(table, p->precision == MAXGL_FACTORS_FP16 && is_same(p->class, MAXGL_FACTORS_BF16)
+                               ? "fp16, bf16"
+                               : maxgl_factors_name(p->precision));
     maxgl_table_addf(table, "%.2f", p->inference * 1e3);
     maxgl_table_addf(table, "%.2f", p->training * 1e3);
     maxgl_table_addf(table, "%.0f", batch / p->training);
@@ -34,24 +43,24 @@ static void print_prediction(MaxglTable *table, const MaxglPrediction *p, double
     maxgl_table_addf(table, "%.0f", 300 * flops / p->training / peak);
 }
 
-/* Rows as arrays keep a record of all devices small: first layer of its kind, pass, algorithm, how many,
- * seconds of one. */
+/* A word for each member keeps a record of all devices small: first layer of its kind, pass, algorithm, how
+ * many, seconds of one. Batch norms are one row. */
 static void add_rows(JsonBuilder *b, const MaxglPrediction *p)
 {
+    double norms = 0;
     json_builder_set_member_name(b, "rows");
     json_builder_begin_array(b);
     for (guint i = 0; i < p->rows->len; i++) {
         const MaxglPredictedRow *row = &g_array_index(p->rows, MaxglPredictedRow, i);
-        g_autofree char *seconds = g_strdup_printf("%.4g", row->seconds);
-        json_builder_begin_array(b);
-        json_builder_add_string_value(b, row->name);
-        json_builder_add_string_value(b, row->pass);
-        json_builder_add_string_value(b, row->algorithm);
-        json_builder_add_int_value(b, row->count);
-        json_builder_add_double_value(b, g_ascii_strtod(seconds, NULL));
-        json_builder_end_array(b);
+        g_autofree char *text = g_strdup_printf("%s %s %s %d %.3g", row->name, row->pass, row->algorithm,
+                                                row->count, row->seconds);
+        if (*row->algorithm)
+            json_builder_add_string_value(b, text);
+        else
+            norms += row->count * row->seconds;
     }
     json_builder_end_array(b);
+    maxgl_record_number(b, "batch_norms_s", norms);
 }
 
 static void add_prediction(JsonBuilder *b, const MaxglPrediction *p)
@@ -72,7 +81,7 @@ static gboolean predict_class(const MaxglBenchArguments *o, const MaxglDeviceCla
 {
     for (int i = MAXGL_FACTORS_FP32; i <= MAXGL_FACTORS_TF32; i++) {
         const MaxglFactors precision = (MaxglFactors)i;
-        if (precision != MAXGL_FACTORS_FP32 && class->matrix[i] == 0)
+        if (precision != MAXGL_FACTORS_FP32 && (class->matrix[i] == 0 || is_same(class, precision)))
             continue;
         g_autoptr(MaxglPrediction) p = maxgl_predict(class, resnet, o->batch, precision, error);
         if (!p)
@@ -108,7 +117,6 @@ gboolean maxgl_bench_predict(const MaxglBenchArguments *o, GError **error)
     if (!resnet)
         return FALSE;
     json_builder_begin_object(b);
-    maxgl_record_string(b, "kind", "predictions");
     maxgl_record_string(b, "net", o->net);
     maxgl_record_string(b, "clip", o->clip);
     maxgl_record_number(b, "batch", o->batch);

@@ -198,7 +198,7 @@ static void usage(void **state)
     g_autoptr(CliRun) quick = cli_expect(2, "bench", "--quick", NULL);
     cli_assert_contains(quick->err, "--quick is for --suite");
     g_autoptr(CliRun) two = cli_expect(2, "bench", "--suite", "--check", "x", NULL);
-    cli_assert_contains(two->err, "--suite, --compare and --check: give one of them");
+    cli_assert_contains(two->err, "--suite, --compare, --check and --predict: give one of them");
     g_autoptr(CliRun) none = cli_expect(2, "bench", "--check", NULL);
     cli_assert_contains(none->err, "--check: records expected");
 }
