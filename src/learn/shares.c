@@ -92,10 +92,11 @@ static gboolean parse_for(const MaxglRecipe *recipe, guint n, MaxglShares *share
         return FALSE;
     if (shares->n == n)
         return TRUE;
-    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
-                "train.shares: \"%s\" is for %u devices, and there %s %u: name as many with --device, or set "
-                "other shares",
-                recipe->train.shares, shares->n, n == 1 ? "is" : "are", n);
+    g_set_error(
+        error, MAXGL_ERROR, MAXGL_ERROR_USAGE,
+        "train.shares: \"%s\" is for %u devices, and there %s %u: name as many with --device, or take "
+        "the shares back (--set train.shares=)",
+        recipe->train.shares, shares->n, n == 1 ? "is" : "are", n);
     return FALSE;
 }
 
@@ -204,12 +205,26 @@ static guint64 limit_of(const MaxglContext *context, guint64 limit)
     return limit > 0 ? MIN(limit, memory) : memory;
 }
 
+/* The loss is more work for the first device: better a fast one. */
+static void tell_speeds(const double *speeds, guint n)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    guint fastest = 0;
+    for (guint i = 0; i < n; i++) {
+        g_string_append_printf(text, "%s%.3g", i ? ", " : "", speeds[i]);
+        fastest = speeds[i] > speeds[fastest] ? i : fastest;
+    }
+    g_message("measured: %s clips/s", text->str);
+    if (speeds[fastest] > 1.2 * speeds[0])
+        g_message("device %u is the fastest: better name it first, since the first computes the loss, too",
+                  fastest + 1);
+}
+
 static gboolean measure(const GPtrArray *contexts, const MaxglRecipe *recipe, const MaxglTask *task,
                         const MaxglClasses *classes, guint64 limit, double *speeds, GError **error)
 {
     g_auto(Trial) trial = {.busy = (gint)contexts->len};
     g_autoptr(MaxglCrew) crew = maxgl_crew_new(contexts->len);
-    g_autoptr(GString) text = g_string_new(NULL);
     for (guint i = 0; i < contexts->len; i++) {
         MaxglContext *context = g_ptr_array_index(contexts, i);
         if (!make_trial(&trial, i, context, contexts->len, recipe, task, classes, limit_of(context, limit),
@@ -220,11 +235,9 @@ static gboolean measure(const GPtrArray *contexts, const MaxglRecipe *recipe, co
     }
     if (!maxgl_crew_run(crew, warm_up, &trial, error) || !maxgl_crew_run(crew, time_passes, &trial, error))
         return FALSE;
-    for (guint i = 0; i < contexts->len; i++) {
+    for (guint i = 0; i < contexts->len; i++)
         speeds[i] = trial.speeds[i];
-        g_string_append_printf(text, "%s%.3g", i ? ", " : "", speeds[i]);
-    }
-    g_message("measured: %s clips/s", text->str);
+    tell_speeds(speeds, contexts->len);
     return TRUE;
 }
 
@@ -296,7 +309,7 @@ gboolean maxgl_shares_settle(const GPtrArray *contexts, MaxglRecipe *recipe, con
                              const MaxglClasses *classes, guint64 limit, GError **error)
 {
     MaxglContext *first = g_ptr_array_index(contexts, 0);
-    double speeds[MAXGL_MAX_DEVICES];
+    double speeds[MAXGL_MAX_DEVICES] = {0};
     MaxglShares given = {0};
     if (recipe->train.shares[0] != '\0' && !parse_for(recipe, contexts->len, &given, error))
         return FALSE;

@@ -4,6 +4,7 @@
 #include "tiny.h"
 
 #include <json-glib/json-glib.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,6 +95,46 @@ static void test_recognition(void **state)
     cli_assert_contains(run->err, "device 2: 2 of the 4 clips of a step on ");
 }
 
+/* The loss of a run's first step. */
+static double first_loss(const char *metrics)
+{
+    g_autofree char *text = cli_read(metrics);
+    g_auto(GStrv) rows = g_strsplit(text, "\n", -1);
+    g_auto(GStrv) cells = g_strsplit(rows[1], ",", -1);
+    assert_string_equal(cells[0], "1");
+    return g_ascii_strtod(cells[2], NULL);
+}
+
+/* Trains on @devices where there are PoCL and Oclgrind, and nothing else. */
+static void train_under_both(const char *devices, const char *out)
+{
+    g_autofree char *vendors = cli_path("icds");
+    const char *const arguments[] = {"train", TINY, "-d", devices,         "--share", "3,1",
+                                     "-o",    out,  "-s", "train.steps=2", "-s",      "train.log_every=1",
+                                     NULL};
+    g_autoptr(CliRun) run = cli_run_under("OCL_ICD_VENDORS", vendors, NULL, arguments);
+    if (run->status != 0)
+        fail_msg("%s", run->err);
+    cli_assert_contains(run->err, "device 2: 2 of the 8 clips of a step on ");
+}
+
+/* Devices of two platforms, by their names: an interpreter is slow, but an implementation of its own. */
+static void test_two_platforms(void **state)
+{
+    g_autofree char *pocl = NULL;
+    if (!g_file_test(OCLGRIND_ICD, G_FILE_TEST_EXISTS) ||
+        !g_file_get_contents("/etc/OpenCL/vendors/pocl.icd", &pocl, NULL, NULL))
+        skip();
+    cli_write("icds/pocl.icd", pocl);
+    cli_write("icds/oclgrind.icd", OCLGRIND_ICD "\n");
+    train_under_both("portable,oclgrind", "mixed");
+    train_under_both("portable,portable", "alike");
+    const double mixed = first_loss("mixed/metrics.csv"), alike = first_loss("alike/metrics.csv");
+    assert_float_equal(mixed, alike, 1e-5 * fabs(alike));
+    g_autofree char *info = cli_read("mixed/run.json");
+    cli_assert_contains(info, "\"Oclgrind Simulator\"");
+}
+
 static void test_what_is_refused(void **state)
 {
     g_autoptr(CliRun) missing = cli_expect(1, "train", TINY, "-d", "0:0,97:0", "-o", "run", NULL);
@@ -124,10 +165,8 @@ static void test_what_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_shares_are_kept),
-        TEST(test_shares_are_measured),
-        TEST(test_recognition),
-        TEST(test_what_is_refused),
+        TEST(test_shares_are_kept), TEST(test_shares_are_measured), TEST(test_recognition),
+        TEST(test_two_platforms),   TEST(test_what_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
