@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles the convolution kernels of GPUs as the shipped tuning databases ask, without a GPU: registers, spills and local
-# memory of each program, the most of its kernels. Fails if a kernel does not compile or spills more than 64 bytes a work-item. Uses what is installed:
+# memory of each program, the most of its kernels. Fails if a kernel does not compile or spills. Uses what is installed:
 #   AMD     clang-19 and libclc-19 (or a newer pair)
 #   NVIDIA  the same, and ptxas of the CUDA toolkit (of PATH, or in /usr/local/cuda/bin)
 #   Intel   ocloc (Debian's intel-opencl-icd)
@@ -40,7 +40,7 @@ tile_of() { # vendor, architecture, kernel, pass
 report() { # target, what, registers, spilled bytes, local bytes, remark
   printf '%-9s %-44s %9s %8s %8s  %s\n' "$@"
   compiled=$((compiled + 1))
-  if [ "$3" = failed ] || [ "$4" -gt 64 ]; then
+  if [ "$3" = failed ] || [ "${4:-0}" -gt 0 ]; then
     failures=$((failures + 1))
     [ ! -s "$work/log" ] || [ "$3" != failed ] || head -5 "$work/log"
   fi
@@ -84,7 +84,7 @@ compile_intel() {
   strings "$work"/out/*.bin >"$work/text"
   values() { sed -nE "s/^ *$1: +([0-9]+).*/\\1/p" "$work/text" | sort -n; }
   local private
-  private=$(sed -n '/per_thread_memory_buffers/,/- name:/p; /per_thread_memory_buffers/,/kernels_misc_info/p' "$work/text" |
+  private=$(sed -nE '/per_thread_memory_buffers/,/- name:|kernels_misc_info/p' "$work/text" |
     sed -nE 's/^ *size: +([0-9]+).*/\1/p' | sort -n | tail -1)
   report "$1" "$2" "$(values grf_count | tail -1)" "${private:-0}" "$(values slm_size | tail -1)" "SIMD $(values simd_size | head -1)"
 }
@@ -103,41 +103,44 @@ BEGIN { expand(ARGV[1]); exit }
 END
 chmod +x "$work/expand"
 
-compile_passes() { # vendor, target, blocks, options
-  local bi=${3%:*} bo=${3#*:} text=${3/:/→}
-  text="$text, tile $(tr ' ' '\n' <<<"${*:4}" | sed -nE 's/-DTM=//p') × $(tr ' ' '\n' <<<"${*:4}" | sed -nE 's/-DTN=//p')"
-  "compile_$1" "$2" "forward $text" conv3d_gemm.cl "${@:4}" -DBI="$bi" -DBO="$bo" -DTRANSPOSED=0
-  "compile_$1" "$2" "backward data $text" conv3d_gemm.cl "${@:4}" -DBI="$bi" -DBO="$bo" -DTRANSPOSED=1
-  "compile_$1" "$2" "backward weights $text" conv3d_gemm_weights.cl "${@:4}" -DBI="$bi" -DBO="$bo"
+compile_gemm() { # vendor, target, pass, blocks, rows of the tile if others than shipped
+  local bi=${4%:*} bo=${4#*:} tile source=conv3d_gemm.cl transposed=0 text
+  tile=$(tile_of "$1" "$2" conv3d_gemm "$3")
+  [ $# -lt 5 ] || tile=$(sed -E "s/-DTM=[0-9]+/-DTM=$5/" <<<"$tile")
+  [ "$3" != backward_data ] || transposed=1
+  [ "$3" != backward_weights ] || source=conv3d_gemm_weights.cl
+  text=$(sed -E 's/.*-DTM=([0-9]+).*/\1/' <<<"$tile")
+  text="${3/_/ } ${4/:/→}, tile $text × $(sed -E 's/.*-DTN=([0-9]+).*/\1/' <<<"$tile")"
+  # shellcheck disable=SC2086 # words
+  "compile_$1" "$2" "$text" $source $tile -DBI="$bi" -DBO="$bo" -DTRANSPOSED=$transposed
 }
 
-# Winograd's method: its products with conv3d_gemm's tile, changed for the pass, and its transforms with the default vector.
-compile_winograd() { # vendor, target, tile
-  local side own=conv3d_winograd_gemm
-  # shellcheck disable=SC2046 # words
-  {
-    "compile_$1" "$2" "winograd, products" $own.cl "${@:3}" $(tile_of "$1" "$2" $own forward)
-    "compile_$1" "$2" "winograd, products for weights" ${own}_weights.cl "${@:3}" $(tile_of "$1" "$2" $own backward_weights)
-  }
+# Winograd's method: its products with conv3d_gemm's tile and what differs, its transforms with the default vector.
+compile_winograd() { # vendor, target
+  local side pass source=conv3d_winograd_gemm
+  for pass in forward backward_data backward_weights; do
+    [ $pass != backward_weights ] || source=conv3d_winograd_gemm_weights
+    # shellcheck disable=SC2046 # words
+    "compile_$1" "$2" "winograd, products, ${pass/_/ }" $source.cl $(tile_of "$1" "$2" conv3d_gemm $pass) \
+      $(tile_of "$1" "$2" conv3d_winograd_gemm $pass)
+  done
   for side in 4 2; do
-    "compile_$1" "$2" "winograd, transforms for $side × $side" conv3d_winograd_gemm_transforms.cl -DBI=16 -DBO=16 \
+    "compile_$1" "$2" "winograd, transforms, $side × $side" conv3d_winograd_gemm_transforms.cl -DBI=16 -DBO=16 \
       -DVECTOR=2 "-DTILE=$side" -DTRANSPOSED=0
-    "compile_$1" "$2" "winograd, transforms back for $side × $side" conv3d_winograd_gemm_transforms.cl -DBI=16 -DBO=16 \
+    "compile_$1" "$2" "winograd, transforms, backward, $side × $side" conv3d_winograd_gemm_transforms.cl -DBI=16 -DBO=16 \
       -DVECTOR=2 "-DTILE=$side" -DTRANSPOSED=1
   done
 }
 
 check() { # vendor, target
-  local tile
-  tile=$(tile_of "$1" "$2" conv3d_gemm any)
-  # shellcheck disable=SC2086 # words
-  {
-    compile_passes "$1" "$2" 16:16 $tile
-    compile_passes "$1" "$2" 1:16 $tile
+  local pass
+  for pass in forward backward_data backward_weights; do
+    compile_gemm "$1" "$2" $pass 16:16
+    compile_gemm "$1" "$2" $pass 1:16
     # What a layer of 64 channels gets.
-    [[ $tile != *-DTM=128* ]] || compile_passes "$1" "$2" 16:16 ${tile/-DTM=128/-DTM=64}
-    compile_winograd "$1" "$2" $tile
-  }
+    [ "$1" = intel ] || compile_gemm "$1" "$2" $pass 16:16 64
+  done
+  compile_winograd "$1" "$2"
 }
 
 printf '%-9s %-44s %9s %8s %8s\n' target kernel registers spilled local
@@ -165,5 +168,5 @@ for vendor in "${vendors[@]}"; do
   esac
 done
 [ "$compiled" -gt 0 ] || exit 77
-echo "$compiled kernels compiled, $failures failed or spilled too much"
+echo "$compiled kernels compiled, $failures failed or spilled"
 [ "$failures" -eq 0 ]
