@@ -62,6 +62,13 @@ kernel void batch_norm_statistics_chunk(global const number *x, global float *pa
         store_moments(parts, blocks * BLOCK, walk.channel, n_parts, part_of_chunk(blocks), (float)n, sum, squares);
 }
 
+// Half overflows early. What a step that is skipped for that would leave in the running statistics would stay there.
+#if X_STORAGE == 1
+#define UNLESS_OVERFLOW(v, old) ((mean - mean) + (sum - sum) == 0.0f ? (v) : (old))
+#else
+#define UNLESS_OVERFLOW(v, old) (v)
+#endif
+
 // Merges the parts, whoever made them (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm", 1979, for many parts at once):
 // mean = Σ sum_i / n, squares = Σ squares_i + n_i (sum_i / n_i − mean)².
 kernel void batch_norm_statistics_merge(global const float *parts, global float *saved, global float *running_mean,
@@ -88,8 +95,9 @@ kernel void batch_norm_statistics_merge(global const float *parts, global float 
     VSTORE_ALIGNED(mean, 0, saved + channel);
     VSTORE_ALIGNED(1.0f / sqrt(sum / total + eps), 0, saved + channels + channel);
     const floatv old_mean = VLOAD_ALIGNED(0, running_mean + channel), old_var = VLOAD_ALIGNED(0, running_var + channel);
-    VSTORE_ALIGNED(fma((floatv)momentum, mean - old_mean, old_mean), 0, running_mean + channel);
-    VSTORE_ALIGNED(fma((floatv)momentum, sum / (total - 1.0f) - old_var, old_var), 0, running_var + channel);
+    VSTORE_ALIGNED(UNLESS_OVERFLOW(fma((floatv)momentum, mean - old_mean, old_mean), old_mean), 0, running_mean + channel);
+    VSTORE_ALIGNED(UNLESS_OVERFLOW(fma((floatv)momentum, sum / (total - 1.0f) - old_var, old_var), old_var), 0,
+                   running_var + channel);
 }
 
 // The one expression that forward stores and backward repeats to know where ReLU was open.

@@ -17,6 +17,12 @@ typedef struct {
                end_ = min(at + (ulong)(run)*VECTOR, (ulong)(floats));                                        \
          at < end_; at += VECTOR)
 
+// The step is one to be skipped. @skip: not 0 then; or NULL.
+static int skips(global const uint *skip)
+{
+    return skip && *skip != 0;
+}
+
 static float clip_scale(global const float *clip)
 {
     return clip ? clip[0] : 1.0f;
@@ -24,8 +30,11 @@ static float clip_scale(global const float *clip)
 
 kernel void optimizer_sgd(global float *parameters, global const float *gradients, global float *velocities,
                           global const OptimizerStep *step, global const float *clip, uint offset,
-                          uint floats, int run, float weight_decay, float momentum, int nesterov)
+                          uint floats, int run, float weight_decay, float momentum, int nesterov,
+                          global const uint *skip)
 {
+    if (skips(skip))
+        return;
     const float rate = step->learning_rate, scale = clip_scale(clip);
     FOR_EACH_VECTOR(at, floats, run)
     {
@@ -46,8 +55,11 @@ kernel void optimizer_sgd(global float *parameters, global const float *gradient
 kernel void optimizer_adam(global float *parameters, global const float *gradients, global float *first,
                            global float *second, global const OptimizerStep *step, global const float *clip,
                            uint offset, uint floats, int run, float weight_decay, float beta1, float gain1,
-                           float beta2, float gain2, float epsilon, int decoupled)
+                           float beta2, float gain2, float epsilon, int decoupled,
+                           global const uint *skip)
 {
+    if (skips(skip))
+        return;
     const float scale = clip_scale(clip), rate = step->adam_rate, root = step->adam_root;
     const float coupled_decay = decoupled ? 0.0f : weight_decay;
     const float shrink = decoupled ? step->learning_rate * weight_decay : 0.0f;
@@ -145,8 +157,10 @@ kernel void lars_ratios(global const uint4 *table, uint chunks, global const Opt
 // Each work-group updates a chunk. @rates: what lars_ratios wrote.
 kernel void lars_update(global float *parameters, global const float *gradients, global float *velocities,
                         uint chunks, global const uint4 *table, global const float *clip, float momentum,
-                        global const float *rates)
+                        global const float *rates, global const uint *skip)
 {
+    if (skips(skip))
+        return;
     const uint4 chunk = table[get_group_id(0)];
     const ulong end = (ulong)chunk.x + chunk.y;
     const float rate = rates[2 * (chunks + chunk.z)], decay = rates[2 * (chunks + chunk.z) + 1];
@@ -165,8 +179,11 @@ kernel void lars_update(global float *parameters, global const float *gradients,
 
 // @least: 1 − decay, which must not be computed from a rounded decay.
 kernel void weight_average(global const float *values, global float *averages,
-                           global const OptimizerStep *step, float least, uint floats, int run)
+                           global const OptimizerStep *step, float least, uint floats, int run,
+                           global const uint *skip)
 {
+    if (skips(skip))
+        return;
     // 1 − (1 + t) / (10 + t)
     const float gain = fmax(least, 9.0f / (10.0f + (float)step->step));
     FOR_EACH_VECTOR(at, floats, run)

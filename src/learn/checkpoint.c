@@ -1,5 +1,7 @@
 #include "learn/checkpoint.h"
 
+#include "ops/loss_scale.h"
+
 #include <glib/gstdio.h>
 #include <math.h>
 #include <maxgl/error.h>
@@ -7,7 +9,8 @@
 
 #define KEY_STEP "maxgl.step"
 #define KEY_VIDEOS "maxgl.videos"
-#define KEY_PLATEAU "maxgl.plateau" /* best, sum, bad, drops */
+#define KEY_PLATEAU "maxgl.plateau"       /* best, sum, bad, drops */
+#define KEY_LOSS_SCALE "maxgl.loss_scale" /* scale, good steps, skipped steps */
 #define NAME_FORMAT "checkpoint-%06" G_GINT64_FORMAT ".safetensors"
 
 /* PyTorch's names of what an optimiser keeps of a parameter. */
@@ -96,6 +99,21 @@ static void set_plateau(MaxglSafetensorsWriter *writer, const MaxglPlateau *plat
     maxgl_safetensors_writer_set_metadata(writer, KEY_PLATEAU, text);
 }
 
+static gboolean set_loss_scale(MaxglSafetensorsWriter *writer, const MaxglTrainingState *state,
+                               GError **error)
+{
+    char scale[G_ASCII_DTOSTR_BUF_SIZE];
+    MaxglLossScale s;
+    if (!state->loss_scale)
+        return TRUE;
+    if (!maxgl_loss_scale_read(maxgl_parameters_context(state->parameters), state->loss_scale, &s, error))
+        return FALSE;
+    g_autofree char *text =
+        g_strdup_printf("%s %u %u", g_ascii_dtostr(scale, sizeof scale, (double)s.scale), s.good, s.skipped);
+    maxgl_safetensors_writer_set_metadata(writer, KEY_LOSS_SCALE, text);
+    return TRUE;
+}
+
 gboolean maxgl_checkpoint_save(const char *path, const MaxglTrainingState *state,
                                const MaxglTrainingPosition *position, const MaxglModelInfo *info,
                                GError **error)
@@ -109,8 +127,8 @@ gboolean maxgl_checkpoint_save(const char *path, const MaxglTrainingState *state
         set_plateau(writer, &position->plateau);
     return maxgl_weights_add(writer, state->resnet, state->parameters, info->naming, &position->step, TRUE,
                              arrays, error) &&
-           add_states(writer, state, arrays, error) && add_averages(writer, state, arrays, error) &&
-           maxgl_safetensors_writer_write(writer, path, error);
+           set_loss_scale(writer, state, error) && add_states(writer, state, arrays, error) &&
+           add_averages(writer, state, arrays, error) && maxgl_safetensors_writer_write(writer, path, error);
 }
 
 static gboolean get_number(const MaxglSafetensors *file, const char *key, gint64 *number, GError **error)
@@ -149,6 +167,28 @@ static gboolean get_plateau(const MaxglSafetensors *file, MaxglPlateau *plateau,
     }
     g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT, "%s: %s is \"%s\"; it should be four numbers",
                 maxgl_safetensors_path(file), KEY_PLATEAU, text);
+    return FALSE;
+}
+
+static gboolean load_loss_scale(const MaxglSafetensors *file, const MaxglTrainingState *state, GError **error)
+{
+    const char *text = maxgl_safetensors_metadata(file, KEY_LOSS_SCALE);
+    if (!text || !state->loss_scale)
+        return TRUE;
+    g_auto(GStrv) parts = g_strsplit(text, " ", -1);
+    double scale;
+    guint64 good, skipped;
+    if (g_strv_length(parts) == 3 && parse_double(parts[0], &scale) && scale >= MAXGL_LOSS_SCALE_LEAST &&
+        scale <= MAXGL_LOSS_SCALE_MOST &&
+        g_ascii_string_to_unsigned(parts[1], 10, 0, G_MAXUINT32, &good, NULL) &&
+        g_ascii_string_to_unsigned(parts[2], 10, 0, G_MAXUINT32, &skipped, NULL)) {
+        const MaxglLossScale s = {.scale = (float)scale, .good = (guint32)good, .skipped = (guint32)skipped};
+        return maxgl_loss_scale_write(maxgl_parameters_context(state->parameters), state->loss_scale, &s,
+                                      error);
+    }
+    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
+                "%s: %s is \"%s\"; it should be a scale from 1 to 2^30 and two numbers of steps",
+                maxgl_safetensors_path(file), KEY_LOSS_SCALE, text);
     return FALSE;
 }
 
@@ -211,7 +251,7 @@ gboolean maxgl_checkpoint_load(const char *path, const MaxglTrainingState *state
     g_autoptr(MaxglModelInfo) info = file ? maxgl_model_info_of(file, error) : NULL;
     return info && get_number(file, KEY_STEP, &position->step, error) &&
            get_number(file, KEY_VIDEOS, &position->videos, error) &&
-           get_plateau(file, &position->plateau, error) &&
+           get_plateau(file, &position->plateau, error) && load_loss_scale(file, state, error) &&
            maxgl_weights_load_from(file, info, state->resnet, state->parameters, NULL, NULL, error) &&
            load_rest(file, state, error) && load_averages(file, state, error);
 }

@@ -15,6 +15,7 @@ typedef struct {
     const MaxglOptimizer *optimizer;
     cl_mem states[2];          /**< the optimiser's flat buffers, as many as maxgl_optimizer_states() says */
     MaxglParameters *averages; /**< of all parameters, by the same names; NULL: none are kept */
+    cl_mem loss_scale;         /**< a MaxglLossScale; NULL: there is none */
 } MaxglTrainingState;
 
 /** What a model file has of it: the averages, where there are any. */
@@ -35,7 +36,8 @@ gboolean maxgl_checkpoint_save(const char *path, const MaxglTrainingState *state
                                const MaxglTrainingPosition *position, const MaxglModelInfo *info,
                                GError **error);
 
-/** Restores @state from @path. #MAXGL_ERROR_FORMAT naming what is missing or misshapen. */
+/** Restores @state from @path; a loss scale that the file has none of stays as it is. #MAXGL_ERROR_FORMAT
+ * naming what is missing or misshapen. */
 gboolean maxgl_checkpoint_load(const char *path, const MaxglTrainingState *state,
                                MaxglTrainingPosition *position, GError **error);
 

@@ -3,6 +3,7 @@
 #include "learn/shares.h"
 #include "learn/task.h"
 #include "ops/clip_prepare.h"
+#include "ops/loss_scale.h"
 
 #include <math.h>
 #include <maxgl/error.h>
@@ -217,6 +218,19 @@ static const MaxglOption options[] = {
     {"train.algorithms", MAXGL_OPTION_ENUM, AT(train.algorithms), "fast", .choices = algorithm_names,
      .doc = "of the convolutions; exact: none whose rounding errors exceed direct summation's (no Winograd)",
      .source = OURS},
+    {"train.precision", MAXGL_OPTION_ENUM, AT(train.precision), "fp32", .choices = maxgl_precision_names,
+     .doc = "of the network's inside: fp16 and bf16 store activations and their gradients in 16 bits, which "
+            "takes half the memory; tf32 lets matrix units round factors to 11 digits; parameters, sums, "
+            "statistics and losses are always floats",
+     .source = "fp16: Micikevicius et al., \"Mixed Precision Training\", ICLR 2018"},
+    {"train.loss_scale", MAXGL_OPTION_FLOAT, AT(train.loss_scale), "65536.0", MAXGL_LOSS_SCALE_LEAST,
+     MAXGL_LOSS_SCALE_MOST,
+     .doc = "fp16: factor of gradients inside of the network, to begin with; a power of two. A step whose "
+            "gradients are not finite is skipped, and halves it",
+     .source = "PyTorch's GradScaler"},
+    {"train.loss_scale_steps", MAXGL_OPTION_INT, AT(train.loss_scale_steps), "2000", 1, G_MAXINT,
+     .unit = "steps", .doc = "fp16: without such a step, after which it doubles",
+     .source = "PyTorch's GradScaler"},
     {"train.recompute", MAXGL_OPTION_ENUM, AT(train.recompute), "none", .choices = recompute_names,
      .doc = "blocks: the backward pass computes the stem and what is inside of residual blocks again, which "
             "takes less "

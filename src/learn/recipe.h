@@ -68,6 +68,9 @@ typedef struct {
         MaxglSchedule schedule;
         MaxglAlgorithms algorithms;
         MaxglRecompute recompute;
+        MaxglPrecision precision;
+        int loss_scale_steps;
+        double loss_scale;
         double lr, momentum, weight_decay, trust, clip_norm, ema;
     } train;
 } MaxglRecipe;

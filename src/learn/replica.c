@@ -27,6 +27,7 @@ static MaxglNetworkOptions network_options(const MaxglRecipe *recipe, const Maxg
                                  .at_once = share->at_once,
                                  .frozen = maxgl_recipe_frozen(recipe, resnet),
                                  .exact = recipe->train.algorithms == MAXGL_ALGORITHMS_EXACT,
+                                 .precision = recipe->train.precision,
                                  .more_inputs = has_guests(recipe, share) ? share->clips : 0,
                                  .more_outputs = share->first == 0 ? share->total - share->clips : 0,
                                  .first_part = share->first_part};

@@ -101,6 +101,7 @@ MaxglRunInfo *maxgl_run_info_new(const char *path, const MaxglRecipe *recipe, co
     json_object_set_string_member(info->run, "data", recipe->data.path);
     json_object_set_int_member(info->run, "videos", sizes->videos);
     json_object_set_int_member(info->run, "seed", recipe->train.seed);
+    json_object_set_string_member(info->run, "precision", maxgl_precision_names[recipe->train.precision]);
     json_object_set_int_member(info->run, "steps", sizes->steps);
     json_object_set_int_member(info->run, "steps_per_epoch", sizes->steps_per_epoch);
     json_object_set_array_member(info->run, "sessions", sessions);

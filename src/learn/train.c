@@ -9,10 +9,15 @@
 #include "learn/shares.h"
 #include "learn/start.h"
 #include "learn/trainer.h"
+#include "ops/loss_scale.h"
 
 #include <math.h>
 #include <maxgl/error.h>
 #include <string.h>
+
+/* What is logged of loss scaling, where there is any: the scale, and steps skipped. */
+enum { LOSS_SCALE_VALUES = 2 };
+static const char *const loss_scale_names[LOSS_SCALE_VALUES] = {"loss_scale", "skipped"};
 
 /* Everything that is open while training. */
 typedef struct {
@@ -29,10 +34,10 @@ typedef struct {
     MaxglProgress *progress;
     gint64 steps, steps_per_epoch;
     MaxglTrainingPosition position;
-    gint64 saved; /* step of the newest checkpoint */
-    double values[MAXGL_TASK_MAX_VALUES];
-    char *summary;                   /* of the last row */
-    gint64 logged_time, logged_step; /* of the last row; microseconds */
+    gint64 saved;                                             /* step of the newest checkpoint */
+    double values[MAXGL_TASK_MAX_VALUES + LOSS_SCALE_VALUES]; /* the task's, then those of loss scaling */
+    char *summary;                                            /* of the last row */
+    gint64 logged_time, logged_step;                          /* of the last row; microseconds */
     double logged_wait;
 } Session;
 
@@ -214,7 +219,12 @@ static gboolean begin_run(Session *s, const char *out, GError **error)
         !maxgl_run_begin(s->run, s->contexts, resnet, &sizes, s->position.step, error))
         return FALSE;
     g_autofree char *path = maxgl_run_file(s->run, MAXGL_RUN_METRICS);
-    s->metrics = maxgl_metrics_open(path, s->task->values, s->position.step, error);
+    const char *names[MAXGL_TASK_MAX_VALUES + LOSS_SCALE_VALUES + 1] = {NULL};
+    const guint n = g_strv_length((char **)s->task->values);
+    memcpy(names, s->task->values, n * sizeof *names);
+    if (state->loss_scale)
+        memcpy(names + n, loss_scale_names, sizeof loss_scale_names);
+    s->metrics = maxgl_metrics_open(path, names, s->position.step, error);
     return s->metrics != NULL;
 }
 
@@ -240,16 +250,34 @@ static void summarise(Session *s, const MaxglMetricsRow *row)
     for (int i = 0; s->task->values[i]; i++)
         g_string_append_printf(text, ", %s %.3f%s", s->task->labels[i], s->values[i],
                                i > 0 ? s->task->unit : "");
+    if (maxgl_trainer_state(s->trainer)->loss_scale) {
+        const double *scaling = s->values + g_strv_length((char **)s->task->values);
+        g_string_append_printf(text, ", scale %g (%g skipped)", scaling[0], scaling[1]);
+    }
     g_string_append_printf(text, ", %.0f clips/s, waiting for data %.0f %%", row->clips_per_second,
                            100 * row->waiting);
     g_free(s->summary);
     s->summary = g_string_free(g_steal_pointer(&text), FALSE);
 }
 
+static gboolean read_loss_scale(Session *s, GError **error)
+{
+    const MaxglTrainingState *state = maxgl_trainer_state(s->trainer);
+    double *values = s->values + g_strv_length((char **)s->task->values);
+    MaxglLossScale scale;
+    if (!state->loss_scale)
+        return TRUE;
+    if (!maxgl_loss_scale_read(maxgl_parameters_context(state->parameters), state->loss_scale, &scale, error))
+        return FALSE;
+    values[0] = (double)scale.scale;
+    values[1] = scale.skipped;
+    return TRUE;
+}
+
 /* Reads what the loss has come to, for which it waits for the device. */
 static gboolean read_values(Session *s, GError **error)
 {
-    if (!maxgl_trainer_read(s->trainer, s->values, error))
+    if (!maxgl_trainer_read(s->trainer, s->values, error) || !read_loss_scale(s, error))
         return FALSE;
     if (isfinite(s->values[0]))
         return TRUE;

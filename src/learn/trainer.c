@@ -28,6 +28,11 @@ static gboolean make_updater(MaxglTrainer *t, GError **error)
     t->updater = maxgl_updater_new(t->recipe, t->task, lead->resnet, lead->parameters, error);
     if (!t->updater)
         return FALSE;
+    g_autofree const char **outputs = t->task->outputs(t->recipe);
+    for (int i = 0; outputs[i]; i++)
+        if (!maxgl_updater_add_scaled(t->updater, maxgl_network_output_gradient(lead->network, outputs[i]),
+                                      error))
+            return FALSE;
     t->state = (MaxglTrainingState){.resnet = lead->resnet, .parameters = lead->parameters};
     maxgl_updater_state(t->updater, &t->state);
     return TRUE;
@@ -196,7 +201,7 @@ gboolean maxgl_trainer_step(MaxglTrainer *t, const MaxglBatch *batch, guint32 st
            (!t->task->take || t->task->take(t->loss, batch, error)) &&
            maxgl_updater_begin(t->updater, step, learning_rate, error) &&
            maxgl_crew_run(t->crew, forward, t, error) && (!x || maxgl_exchange_gather(x, error)) &&
-           maxgl_sequence_run(t->task->sequence(t->loss), error) &&
+           maxgl_sequence_run(t->task->sequence(t->loss), error) && maxgl_updater_scale(t->updater, error) &&
            (!x || maxgl_exchange_scatter(x, error)) && maxgl_crew_run(t->crew, backward, t, error) &&
            (!x || maxgl_exchange_sum(x, error)) && maxgl_updater_run(t->updater, error);
 }

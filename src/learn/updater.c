@@ -1,6 +1,7 @@
 #include "learn/updater.h"
 
 #include "ops/lars.h"
+#include "ops/loss_scale.h"
 #include "ops/weight_average.h"
 #include <string.h>
 
@@ -13,6 +14,8 @@ struct MaxglUpdater {
     MaxglSequence *update;
     MaxglParameters *averages; /* and their beginning; NULL without */
     MaxglSequence *start;
+    cl_mem loss_scale; /* a MaxglLossScale; NULL without */
+    MaxglSequence *scale;
 };
 
 /* The floats of the flat buffers that are learnt: [weights, decayed) and [others, learnt). */
@@ -30,14 +33,12 @@ static MaxglOptimizer optimizer_of(const MaxglRecipe *recipe)
                             .trust = (float)recipe->train.trust};
 }
 
-/* Where the learnt parameters of a group begin that belong to no frozen layer: in each group layers lie in
- * their order, heads behind them. @end if there are none. */
-static gsize first_learnt(const MaxglRecipe *recipe, const MaxglResnet *resnet,
-                          const MaxglParameters *parameters, MaxglParameterGroup group, gsize begin,
-                          gsize end)
+/* Where the parameters of a group, which lie from @begin to @end, begin that belong to none of the first
+ * @layers layers: in each group layers lie in their order, heads behind them. @end if there are none. */
+static gsize first_behind(int layers, const MaxglResnet *resnet, const MaxglParameters *parameters,
+                          MaxglParameterGroup group, gsize begin, gsize end)
 {
-    const int frozen = maxgl_recipe_frozen(recipe, resnet);
-    for (int i = 0; i < frozen; i++) {
+    for (int i = 0; i < layers; i++) {
         MaxglLayerTensor tensors[MAXGL_LAYER_TENSORS];
         const int n = maxgl_layer_tensors(resnet, i, tensors);
         for (int j = 0; j < n; j++) {
@@ -55,8 +56,9 @@ static Ranges ranges_of(const MaxglRecipe *recipe, const MaxglResnet *resnet,
 {
     const gsize decayed = maxgl_parameters_decayed_floats(parameters),
                 learnt = maxgl_parameters_learnt_floats(parameters);
-    return (Ranges){first_learnt(recipe, resnet, parameters, MAXGL_PARAMETER_DECAYED, 0, decayed), decayed,
-                    first_learnt(recipe, resnet, parameters, MAXGL_PARAMETER_UNDECAYED, decayed, learnt),
+    const int frozen = maxgl_recipe_frozen(recipe, resnet);
+    return (Ranges){first_behind(frozen, resnet, parameters, MAXGL_PARAMETER_DECAYED, 0, decayed), decayed,
+                    first_behind(frozen, resnet, parameters, MAXGL_PARAMETER_UNDECAYED, decayed, learnt),
                     learnt};
 }
 
@@ -95,6 +97,8 @@ guint64 maxgl_updater_predict_bytes(const MaxglRecipe *recipe, const MaxglResnet
         const Ranges ranges = ranges_of(recipe, resnet, parameters);
         bytes += lars_bytes(parameters, &ranges);
     }
+    if (recipe->train.precision == MAXGL_PRECISION_FP16)
+        bytes += sizeof(MaxglLossScale);
     if (recipe->train.ema > 0)
         bytes += (learnt + maxgl_parameters_statistics_floats(parameters)) * sizeof(float);
     return bytes;
@@ -120,6 +124,37 @@ static gboolean make_buffers(MaxglUpdater *u, const MaxglParameters *parameters,
             return FALSE;
     b->step = zeroed(u->context, sizeof(MaxglOptimizerStep), "the optimiser's step", error);
     return b->step != NULL;
+}
+
+/* Gradients of the network's parameters are scaled, those of the heads are not; what is not finite counts in
+ * both. */
+static gboolean append_unscaling(MaxglUpdater *u, const MaxglRecipe *recipe, const MaxglResnet *resnet,
+                                 const MaxglParameters *parameters, const Ranges *r, GError **error)
+{
+    const int layers = resnet->n_layers;
+    const gsize heads = first_behind(layers, resnet, parameters, MAXGL_PARAMETER_DECAYED, 0, r->decayed),
+                other_heads = first_behind(layers, resnet, parameters, MAXGL_PARAMETER_UNDECAYED, r->decayed,
+                                           r->learnt);
+    const struct {
+        gsize first, end;
+        gboolean scaled;
+    } ranges[] = {{r->weights, heads, TRUE},
+                  {heads, r->decayed, FALSE},
+                  {r->others, other_heads, TRUE},
+                  {other_heads, r->learnt, FALSE}};
+    if (recipe->train.precision != MAXGL_PRECISION_FP16)
+        return TRUE;
+    const MaxglLossScale begin = {.scale = (float)recipe->train.loss_scale};
+    u->scale = maxgl_sequence_new(u->context);
+    u->loss_scale = maxgl_buffer_new(u->context, sizeof begin, "the loss scale", error);
+    if (!u->loss_scale || !maxgl_loss_scale_write(u->context, u->loss_scale, &begin, error))
+        return FALSE;
+    u->buffers.skip = u->loss_scale;
+    for (guint i = 0; i < G_N_ELEMENTS(ranges); i++)
+        if (!maxgl_loss_scale_remove(u->update, u->buffers.gradients, ranges[i].first,
+                                     ranges[i].end - ranges[i].first, ranges[i].scaled, u->loss_scale, error))
+            return FALSE;
+    return maxgl_loss_scale_update(u->update, recipe->train.loss_scale_steps, u->loss_scale, error);
 }
 
 static gboolean append_clipping(MaxglUpdater *u, gsize floats, double max_norm, GError **error)
@@ -183,7 +218,7 @@ static gboolean append_averages(MaxglUpdater *u, const MaxglRecipe *recipe, cons
         if (!maxgl_sequence_add_copy(u->start, flat[i].from, 0, flat[i].to, 0, flat[i].floats * sizeof(float),
                                      error) ||
             !maxgl_weight_average(u->update, flat[i].from, flat[i].to, flat[i].floats, recipe->train.ema,
-                                  u->buffers.step, error))
+                                  u->buffers.step, u->buffers.skip, error))
             return FALSE;
     return TRUE;
 }
@@ -197,6 +232,7 @@ MaxglUpdater *maxgl_updater_new(const MaxglRecipe *recipe, const MaxglTask *task
     u->optimizer = optimizer_of(recipe);
     u->update = maxgl_sequence_new(u->context);
     if (!make_buffers(u, parameters, error) ||
+        !append_unscaling(u, recipe, resnet, parameters, &ranges, error) ||
         !append_clipping(u, ranges.learnt, recipe->train.clip_norm, error) ||
         !append_update(u, parameters, &ranges, recipe->train.weight_decay, error) ||
         !append_averages(u, recipe, task, resnet, parameters, error))
@@ -210,6 +246,8 @@ void maxgl_updater_free(MaxglUpdater *u)
         return;
     maxgl_sequence_free(u->update);
     maxgl_sequence_free(u->start);
+    maxgl_sequence_free(u->scale);
+    maxgl_buffer_free(u->context, u->loss_scale);
     maxgl_parameters_free(u->averages);
     maxgl_buffer_free(u->context, u->buffers.state[0]);
     maxgl_buffer_free(u->context, u->buffers.state[1]);
@@ -225,6 +263,7 @@ void maxgl_updater_state(const MaxglUpdater *u, MaxglTrainingState *state)
 {
     state->optimizer = &u->optimizer;
     state->averages = u->averages;
+    state->loss_scale = u->loss_scale;
     memcpy(state->states, u->buffers.state, sizeof state->states);
 }
 
@@ -232,6 +271,17 @@ gboolean maxgl_updater_begin(MaxglUpdater *u, guint32 step, double learning_rate
 {
     return maxgl_optimizer_set_step(u->context, &u->optimizer, u->buffers.step, step, learning_rate, error) &&
            (step > 1 || !u->start || maxgl_sequence_run(u->start, error));
+}
+
+gboolean maxgl_updater_add_scaled(MaxglUpdater *u, const MaxglTensor *gradient, GError **error)
+{
+    return !u->scale || maxgl_loss_scale_apply(u->scale, gradient->buffer,
+                                               maxgl_shape_floats(&gradient->shape), u->loss_scale, error);
+}
+
+gboolean maxgl_updater_scale(MaxglUpdater *u, GError **error)
+{
+    return !u->scale || maxgl_sequence_run(u->scale, error);
 }
 
 gboolean maxgl_updater_run(MaxglUpdater *u, GError **error)

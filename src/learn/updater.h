@@ -28,7 +28,15 @@ void maxgl_updater_state(const MaxglUpdater *updater, MaxglTrainingState *state)
  * first. */
 gboolean maxgl_updater_begin(MaxglUpdater *updater, guint32 step, double learning_rate, GError **error);
 
-/** Enqueues the update, when the gradients are there. */
+/** With loss scaling (train.precision = fp16): @gradient, of an output of the network, is one of those that
+ * maxgl_updater_scale() multiplies by the scale; borrowed. Nothing without. */
+gboolean maxgl_updater_add_scaled(MaxglUpdater *updater, const MaxglTensor *gradient, GError **error);
+
+/** Enqueues that, when the loss has left them. */
+gboolean maxgl_updater_scale(MaxglUpdater *updater, GError **error);
+
+/** Enqueues the update, when the gradients are there. With loss scaling those of the network's parameters are
+ * divided by the scale first, and where one is not finite nothing changes but the scale. */
 gboolean maxgl_updater_run(MaxglUpdater *updater, GError **error);
 
 #endif

@@ -101,7 +101,7 @@ gboolean maxgl_lars_update(MaxglSequence *sequence, const MaxglOptimizer *optimi
                               workspace) &&
            maxgl_sequence_add(sequence, &ratios, error, "mummffm", table, (guint32)chunks, buffers->step,
                               buffers->clip, optimizer->trust, weight_decay, workspace) &&
-           maxgl_sequence_add(sequence, &update, error, "mmmummfm", buffers->parameters, buffers->gradients,
+           maxgl_sequence_add(sequence, &update, error, "mmmummfmm", buffers->parameters, buffers->gradients,
                               velocities, (guint32)chunks, table, buffers->clip, optimizer->momentum,
-                              workspace);
+                              workspace, buffers->skip);
 }

@@ -34,9 +34,9 @@ static gboolean update_sgd(MaxglSequence *sequence, const MaxglOptimizer *optimi
 {
     launch->kernel = "optimizer_sgd";
     cl_mem velocities = optimizer->momentum != 0 ? buffers->state[0] : NULL;
-    return maxgl_sequence_add(sequence, launch, error, "mmmmmuuiffi", buffers->parameters, buffers->gradients,
-                              velocities, buffers->step, buffers->clip, offset, floats, run, weight_decay,
-                              optimizer->momentum, optimizer->nesterov);
+    return maxgl_sequence_add(sequence, launch, error, "mmmmmuuiffim", buffers->parameters,
+                              buffers->gradients, velocities, buffers->step, buffers->clip, offset, floats,
+                              run, weight_decay, optimizer->momentum, optimizer->nesterov, buffers->skip);
 }
 
 static gboolean update_adam(MaxglSequence *sequence, const MaxglOptimizer *optimizer,
@@ -44,11 +44,11 @@ static gboolean update_adam(MaxglSequence *sequence, const MaxglOptimizer *optim
                             guint32 floats, int run, double weight_decay, GError **error)
 {
     launch->kernel = "optimizer_adam";
-    return maxgl_sequence_add(sequence, launch, error, "mmmmmmuuiffffffi", buffers->parameters,
+    return maxgl_sequence_add(sequence, launch, error, "mmmmmmuuiffffffim", buffers->parameters,
                               buffers->gradients, buffers->state[0], buffers->state[1], buffers->step,
                               buffers->clip, offset, floats, run, weight_decay, optimizer->beta1,
                               1 - optimizer->beta1, optimizer->beta2, 1 - optimizer->beta2,
-                              optimizer->epsilon, optimizer->kind == MAXGL_OPTIMIZER_ADAMW);
+                              optimizer->epsilon, optimizer->kind == MAXGL_OPTIMIZER_ADAMW, buffers->skip);
 }
 
 gboolean maxgl_optimizer_update(MaxglSequence *sequence, const MaxglOptimizer *optimizer,

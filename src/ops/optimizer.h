@@ -40,6 +40,8 @@ typedef struct {
                         momentum. Adam: first and second moment */
     cl_mem step;     /**< a MaxglOptimizerStep */
     cl_mem clip;     /**< a MaxglGradientNorm whose scale multiplies the gradients, or NULL */
+    cl_mem skip; /**< an unsigned number, such as a MaxglLossScale begins with: where it is not 0 nothing is
+                    changed; or NULL */
 } MaxglOptimizerBuffers;
 
 /** How many state buffers @optimizer needs: 0 to 2. */

@@ -4,7 +4,7 @@
 #include <maxgl/error.h>
 
 gboolean maxgl_weight_average(MaxglSequence *sequence, cl_mem values, cl_mem averages, gsize floats,
-                              double decay, cl_mem step, GError **error)
+                              double decay, cl_mem step, cl_mem skip, GError **error)
 {
     MaxglContext *context = maxgl_sequence_context(sequence);
     if (floats == 0)
@@ -19,6 +19,6 @@ gboolean maxgl_weight_average(MaxglSequence *sequence, cl_mem values, cl_mem ave
     g_autofree char *options = g_strdup_printf("-DVECTOR=%d -DLANES=1 -DALIGNED", vector);
     MaxglLaunch launch = {.file = "optimizer.cl", .kernel = "weight_average", .options = options};
     const int run = maxgl_grid_split(context, (floats + (gsize)vector - 1) / (gsize)vector, &launch);
-    return maxgl_sequence_add(sequence, &launch, error, "mmmfui", values, averages, step, 1 - decay,
-                              (guint32)floats, run);
+    return maxgl_sequence_add(sequence, &launch, error, "mmmfuim", values, averages, step, 1 - decay,
+                              (guint32)floats, run, skip);
 }

@@ -11,9 +11,9 @@
 
 #include "compute/sequence.h"
 
-/** Appends taking @floats of @values into @averages. @decay: 0 … below 1. @step: a MaxglOptimizerStep.
- * MAXGL_ERROR_LIMIT for more than 2^32 − 1 floats. */
+/** Appends taking @floats of @values into @averages. @decay: 0 … below 1. @step: a MaxglOptimizerStep. @skip:
+ * as that of MaxglOptimizerBuffers. MAXGL_ERROR_LIMIT for more than 2^32 − 1 floats. */
 gboolean maxgl_weight_average(MaxglSequence *sequence, cl_mem values, cl_mem averages, gsize floats,
-                              double decay, cl_mem step, GError **error);
+                              double decay, cl_mem step, cl_mem skip, GError **error);
 
 #endif

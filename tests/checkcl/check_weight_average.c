@@ -49,7 +49,7 @@ static gboolean check(MaxglContext *context, guint index, CheckReport *report, G
     cl_mem values = check_buffer(report, context, n, initial, error);
     cl_mem step = check_bytes(report, context, sizeof(MaxglOptimizerStep), NULL, error);
     if (!averages || !values || !step ||
-        !maxgl_weight_average(sequence, values, averages, cases[index].floats, cases[index].decay, step,
+        !maxgl_weight_average(sequence, values, averages, cases[index].floats, cases[index].decay, step, NULL,
                               error))
         return FALSE;
     for (guint32 i = 0; i < STEPS; i++) {
@@ -80,7 +80,7 @@ static gboolean bench(MaxglSequence *sequence, guint index, CheckReport *report,
     *flops = 0;
     *bytes = 3.0 * sizeof(float) * BENCH_FLOATS;
     return averages && values && step && set_step(context, step, 1, error) &&
-           maxgl_weight_average(sequence, values, averages, BENCH_FLOATS, 0.999, step, error);
+           maxgl_weight_average(sequence, values, averages, BENCH_FLOATS, 0.999, step, NULL, error);
 }
 
 const MaxglCheck check_weight_average = {

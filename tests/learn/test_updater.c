@@ -175,6 +175,7 @@ static void test_memory_is_known_before(void **state)
     assert_int_equal(surplus(*state, LARS), plain);
     assert_int_equal(surplus(*state, LARS " train.clip_norm=1"), plain);
     assert_int_equal(surplus(*state, "train.ema=0.9"), plain);
+    assert_int_equal(surplus(*state, "train.precision=fp16"), plain);
     assert_int_equal(surplus(*state, "train.ema=0.9" RECOGNITION), plain);
     assert_int_equal(surplus(*state, LARS RECOGNITION " finetune.layers=layer4"), plain);
 }
@@ -221,6 +222,9 @@ static void test_checkpoints_hold_everything(void **state)
 {
     assert_resumes(*state, LARS);
     assert_resumes(*state, "train.ema=0.9");
+    assert_resumes(*state, "train.precision=bf16");
+    assert_resumes(*state, "train.precision=fp16 train.loss_scale_steps=2");
+    assert_resumes(*state, "train.precision=fp16 train.loss_scale=1073741824");
     assert_resumes(*state, "train.ema=0.9 train.optimizer=adam" RECOGNITION);
     assert_resumes(*state, LARS RECOGNITION " finetune.layers=layer4 train.clip_norm=1");
 }
