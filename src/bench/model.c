@@ -31,6 +31,37 @@ MaxglModel maxgl_model_of_class(const MaxglDeviceClass *class)
     return model;
 }
 
+/* What most devices have of each: where nothing else is known. */
+static MaxglModel usual_model(MaxglContext *context, const MaxglRoof *roof)
+{
+    static const char *const names[] = {"speed_fp32", "speed_fp16", "speed_bf16", "speed_tf32"};
+    static const int speeds[] = {200, 800, 800, 400};
+    const MaxglDeviceInfo *info = context->info;
+    const double clock = MAX(info->clock_mhz, 1) * 1e6;
+    MaxglModel model = {.cores = (int)info->compute_units,
+                        .cache = CACHE_BYTES_A_CLOCK * info->compute_units * clock,
+                        .local = 128.0 * info->compute_units * clock,
+                        .launch = LAUNCH,
+                        .local_memory = info->local_memory,
+                        .registers = 65536};
+    for (int i = 0; i <= MAXGL_FACTORS_TF32; i++)
+        model.matrix[i] =
+            roof->flops * maxgl_tuning_int(context->tuning, "mma", NULL, names[i], speeds[i]) / 100;
+    return model;
+}
+
+gboolean maxgl_model_of_device(MaxglContext *context, MaxglModel *model, GError **error)
+{
+    MaxglRoof roof = {0};
+    const MaxglDeviceClass *class = maxgl_device_class_of(context->info);
+    if (!maxgl_roof_measure(context, &roof, error))
+        return FALSE;
+    *model = class ? maxgl_model_of_class(class) : usual_model(context, &roof);
+    model->flops = roof.flops;
+    model->memory = roof.copy_bytes;
+    return TRUE;
+}
+
 /* Work-groups that a core holds at once. */
 static double held(const MaxglModel *m, const MaxglWork *w)
 {

@@ -28,6 +28,11 @@ typedef struct {
 /** From the maker's figures. */
 MaxglModel maxgl_model_of_class(const MaxglDeviceClass *class);
 
+/** Of a device at hand: its float32 peak and bandwidth as measured, which takes some tenths of a second; the
+ * rest from its class, or else from how many compute units it has and their clock. The errors of
+ * maxgl_roof_measure(). */
+gboolean maxgl_model_of_device(MaxglContext *context, MaxglModel *model, GError **error);
+
 /** Seconds. */
 double maxgl_model_time(const MaxglModel *model, const MaxglWork *work);
 

@@ -27,21 +27,18 @@ static void add(MaxglPrediction *p, const char *name, const char *pass, const ch
 static gboolean add_convolution(MaxglPrediction *p, const MaxglModel *model, MaxglContext *context,
                                 const MaxglTuneKind *kind, GError **error)
 {
-    MaxglConv3d conv = kind->conv;
-    conv.out_storage = maxgl_factors_storage(p->precision);
-    conv.input.storage = kind->first ? MAXGL_FLOAT32 : conv.out_storage;
-    conv.tf32 = p->precision == MAXGL_FACTORS_TF32;
+    const MaxglConv3d *conv = &kind->conv;
     for (int i = 0; i < MAXGL_TUNE_PASSES; i++) {
         const MaxglConv3dPass pass = (MaxglConv3dPass)i;
         if (!maxgl_tune_has_pass(kind, pass))
             continue;
-        const double seconds = maxgl_model_conv3d(model, context, &conv, pass);
+        const double seconds = maxgl_model_conv3d(model, context, conv, pass);
         if (seconds == 0) {
             g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_NOT_FOUND, "%s: nothing is known of %s's %s pass",
                         p->class->name, kind->name, maxgl_tune_pass_names[i]);
             return FALSE;
         }
-        add(p, kind->name, maxgl_tune_pass_names[i], maxgl_conv3d_algorithm_name(context, &conv, pass),
+        add(p, kind->name, maxgl_tune_pass_names[i], maxgl_conv3d_algorithm_name(context, conv, pass),
             kind->count, seconds);
         p->training += kind->count * seconds;
         if (pass == MAXGL_CONV3D_FORWARD)
@@ -68,6 +65,14 @@ static void add_batch_norms(MaxglPrediction *p, const MaxglModel *model, const M
     }
 }
 
+static MaxglPrecision precision_of(MaxglFactors factors)
+{
+    return factors == MAXGL_FACTORS_FP16   ? MAXGL_PRECISION_FP16
+           : factors == MAXGL_FACTORS_BF16 ? MAXGL_PRECISION_BF16
+           : factors == MAXGL_FACTORS_TF32 ? MAXGL_PRECISION_TF32
+                                           : MAXGL_PRECISION_FP32;
+}
+
 MaxglPrediction *maxgl_predict(const MaxglDeviceClass *class, const MaxglResnet *resnet, int batch,
                                MaxglFactors precision, GError **error)
 {
@@ -80,7 +85,7 @@ MaxglPrediction *maxgl_predict(const MaxglDeviceClass *class, const MaxglResnet 
     p->precision = precision;
     p->rows = g_array_new(FALSE, FALSE, sizeof(MaxglPredictedRow));
     g_array_set_clear_func(p->rows, row_clear);
-    g_autoptr(GArray) kinds = maxgl_tune_kinds(context, resnet, batch);
+    g_autoptr(GArray) kinds = maxgl_tune_kinds(context, resnet, batch, precision_of(precision));
     gboolean ok = TRUE;
     for (guint i = 0; i < kinds->len && ok; i++)
         ok = add_convolution(p, &model, context, &g_array_index(kinds, MaxglTuneKind, i), error);

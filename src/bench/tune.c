@@ -2,6 +2,7 @@
 
 #include "bench/tune_conv3d.h"
 #include "bench/tune_others.h"
+#include "bench/tune_tiles.h"
 
 #include <math.h>
 #include <string.h>
@@ -29,19 +30,12 @@ static const struct {
     {"conv3d_winograd_gemm", "tile", {2, 4, -1}},
     {"conv3d_winograd_gemm", "vector", {2, 4, -1}},
     {"conv3d_winograd_gemm", "chunk_kib", {8192, 16384, 32768, 65536, 131072, 262144, -1}},
-    {"conv3d_winograd_gemm", "TM", {64, 128, -1}},
-    {"conv3d_winograd_gemm", "TN", {64, 128, -1}},
     {"conv3d_winograd_gemm", "UNROLL", {1, 2, 4, 8, -1}},
     {"conv3d_winograd_gemm", "GROUPS", {64, 128, 256, 512, -1}},
     {"conv3d_dot", "registers", {8, 12, 16, 24, -1}},
-    {"conv3d_gemm", "TM", {32, 64, 128, -1}},
-    {"conv3d_gemm", "TN", {32, 64, 128, -1}},
-    {"conv3d_gemm", "TK", {8, 16, 32, -1}},
-    {"conv3d_gemm", "WM", {4, 8, -1}},
-    {"conv3d_gemm", "WN", {4, 8, -1}},
-    {"conv3d_gemm", "BUFFERS", {1, 2, -1}},
     {"conv3d_gemm", "UNROLL", {1, 4, 8, 16, -1}},
     {"conv3d_gemm", "GROUPS", {16, 64, 128, 256, 512, -1}},
+    {"conv3d_mma", "GROUPS", {64, 128, 256, 512, 1024, -1}},
 };
 
 /* What keeps an algorithm from being used even where it is asked for by name, and values that do not. */
@@ -59,7 +53,8 @@ static const struct {
 typedef struct {
     MaxglTuneSearch common;
     MaxglTuneWork *work;
-    char *shape; /* class of the kind under work */
+    const MaxglModel *model; /* of the device; NULL for a CPU */
+    char *shape;             /* class of the kind under work */
     double before[MAXGL_TUNE_PASSES];
     guint changed;                  /* mask of the passes that something was found for */
     double best[MAXGL_TUNE_PASSES]; /* seconds; infinite for a pass that the kind does not have */
@@ -315,6 +310,47 @@ static gboolean search_parameters(Search *s, GError **error)
     return ok;
 }
 
+static char *text_of_tile(const MaxglTuneTile *tile)
+{
+    GString *text = g_string_new(tile->kernel);
+    for (int i = 0; tile->names[i]; i++)
+        g_string_append_printf(text, " %s %d", tile->names[i], tile->values[i]);
+    return g_string_free(text, FALSE);
+}
+
+static gboolean try_tile(Search *s, int pass, const MaxglTuneTile *tile, const char *shape, GError **error)
+{
+    g_autoptr(GArray) changes = changes_new();
+    g_autofree char *text = text_of_tile(tile);
+    for (int i = 0; tile->names[i]; i++) {
+        g_autofree char *value = g_strdup_printf("%d", tile->values[i]);
+        add_change(changes, s, tile->kernel, shape, tile->names[i], value);
+    }
+    return try_changes(s, changes, 1U << pass, text, error);
+}
+
+/* Whole tiles for each pass whose algorithm works with them. */
+static gboolean search_tiles(Search *s, GError **error)
+{
+    GPtrArray *answers[MAXGL_TUNE_PASSES];
+    gboolean ok = TRUE;
+    ask(s, answers);
+    for (int p = 0; p < MAXGL_TUNE_PASSES && ok; p++) {
+        g_autofree char *kernel = g_strdup_printf("conv3d_%s", algorithm_of(s, p));
+        const MaxglTuningAnswer *now = find_answer(answers[p], kernel, "TM");
+        if (!now)
+            continue;
+        g_autoptr(GArray) tiles =
+            maxgl_tune_tiles(s->common.context, s->model, &s->work->kind->conv, (MaxglConv3dPass)p, kernel,
+                             now->shape, &s->common.counts->hopeless);
+        for (guint i = 0; i < tiles->len && ok && !time_is_up(s); i++)
+            ok = try_tile(s, p, &g_array_index(tiles, MaxglTuneTile, i), now->shape, error);
+    }
+    for (int p = 0; p < MAXGL_TUNE_PASSES; p++)
+        g_ptr_array_unref(answers[p]);
+    return ok;
+}
+
 static void row_free(MaxglTuneRow *row)
 {
     g_free(row->layer);
@@ -410,7 +446,7 @@ static gboolean search_kind(Search *s, GPtrArray *rows, GError **error)
     if (!measure_before(s, rows, error))
         return FALSE;
     pin_algorithms(s);
-    if (!search_algorithms(s, error) || !search_parameters(s, error))
+    if (!search_algorithms(s, error) || !search_tiles(s, error) || !search_parameters(s, error))
         return FALSE;
     finish_rows(s, rows, first);
     unpin_algorithms(s, rows, first);
@@ -434,19 +470,24 @@ static gboolean tune_kind(Search *s, const MaxglTuneKind *kind, GPtrArray *rows,
 GPtrArray *maxgl_tune_network(MaxglContext *context, const MaxglResnet *resnet,
                               const MaxglTuneOptions *options, MaxglTuneCounts *counts, GError **error)
 {
-    g_autoptr(GArray) kinds = maxgl_tune_kinds(context, resnet, options->batch);
+    g_autoptr(GArray) kinds = maxgl_tune_kinds(context, resnet, options->batch, options->precision);
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)row_free);
     g_autoptr(MaxglProgress) progress = maxgl_progress_new("tuning", kinds->len + 1);
+    MaxglModel model;
     *counts = (MaxglTuneCounts){.complete = TRUE};
+    if (context->info->type != MAXGL_DEVICE_CPU && !maxgl_model_of_device(context, &model, error))
+        return NULL;
     Search search = {
-        .common = {
-            .context = context,
-            .resnet = resnet,
-            .options = options,
-            .counts = counts,
-            .progress = progress,
-            .deadline = g_get_monotonic_time() + (gint64)(options->minutes * 60 * G_TIME_SPAN_SECOND),
-        }};
+        .common =
+            {
+                .context = context,
+                .resnet = resnet,
+                .options = options,
+                .counts = counts,
+                .progress = progress,
+                .deadline = g_get_monotonic_time() + (gint64)(options->minutes * 60 * G_TIME_SPAN_SECOND),
+            },
+        .model = context->info->type == MAXGL_DEVICE_CPU ? NULL : &model};
     for (guint i = 0; i < kinds->len && !(i > 0 && time_is_up(&search)); i++) {
         search.common.done = i;
         if (!tune_kind(&search, &g_array_index(kinds, MaxglTuneKind, i), rows, error))

@@ -10,7 +10,7 @@
 
 #define RUNS 5
 #define SHORTEST_RUN 1e-3      /* seconds: shorter work is done several times at once */
-#define LARGEST_DEVIATION 1e-4 /* relative L2 */
+#define LARGEST_DEVIATION 1e-4 /* relative L2, of floats */
 #define GIVE_UP_FACTOR 1.3     /* slower than that in its first run: not worth another */
 
 const char *const maxgl_tune_pass_names[MAXGL_TUNE_PASSES] = {"forward", "backward_data", "backward_weights"};
@@ -36,7 +36,15 @@ static int compare_kinds(gconstpointer a, gconstpointer b)
     return (more > 0) - (more < 0);
 }
 
-GArray *maxgl_tune_kinds(MaxglContext *context, const MaxglResnet *resnet, int batch)
+static MaxglStorage storage_of(MaxglPrecision precision)
+{
+    return precision == MAXGL_PRECISION_FP16   ? MAXGL_FLOAT16
+           : precision == MAXGL_PRECISION_BF16 ? MAXGL_BFLOAT16
+                                               : MAXGL_FLOAT32;
+}
+
+GArray *maxgl_tune_kinds(MaxglContext *context, const MaxglResnet *resnet, int batch,
+                         MaxglPrecision precision)
 {
     GArray *kinds = g_array_new(FALSE, FALSE, sizeof(MaxglTuneKind));
     for (int i = 0; i < resnet->n_layers; i++) {
@@ -47,7 +55,11 @@ GArray *maxgl_tune_kinds(MaxglContext *context, const MaxglResnet *resnet, int b
         MaxglTuneKind kind = {.name = l->name, .first = l->input == 0, .count = 1};
         kind.conv = (MaxglConv3d){.input = shape_of(context, resnet, l->input, batch),
                                   .out_channels = out.c,
-                                  .out_block = out.block};
+                                  .out_block = out.block,
+                                  .out_storage = storage_of(precision),
+                                  .tf32 = precision == MAXGL_PRECISION_TF32};
+        if (!kind.first) /* clips come as floats */
+            kind.conv.input.storage = storage_of(precision);
         memcpy(kind.conv.kernel, l->kernel, sizeof kind.conv.kernel);
         memcpy(kind.conv.stride, l->stride, sizeof kind.conv.stride);
         memcpy(kind.conv.pad, l->pad, sizeof kind.conv.pad);
@@ -152,17 +164,42 @@ static gboolean time_runs(MaxglSequence *sequence, double most, double *seconds,
     return TRUE;
 }
 
-/* Where the pass writes, and how much. */
-static cl_mem result_of(const MaxglTuneWork *work, MaxglConv3dPass pass, gsize *bytes)
+/* Where the pass writes, how many numbers, and how they are stored. */
+typedef struct {
+    cl_mem buffer;
+    gsize numbers;
+    MaxglStorage storage;
+} Result;
+
+static Result result_of(const MaxglTuneWork *work, MaxglConv3dPass pass)
 {
     const MaxglTensor *tensor = pass == MAXGL_CONV3D_FORWARD ? &work->y : &work->dx;
-    const gboolean weights = pass == MAXGL_CONV3D_BACKWARD_WEIGHTS;
-    *bytes = weights ? maxgl_conv3d_weight_floats(&work->kind->conv) * sizeof(float)
-                     : maxgl_shape_bytes(&tensor->shape);
-    return weights ? work->dw : tensor->buffer;
+    if (pass == MAXGL_CONV3D_BACKWARD_WEIGHTS)
+        return (Result){work->dw, maxgl_conv3d_weight_floats(&work->kind->conv), MAXGL_FLOAT32};
+    return (Result){tensor->buffer, maxgl_shape_floats(&tensor->shape), tensor->shape.storage};
 }
 
-static gboolean agrees(const float *got, const float *expected, gsize n)
+/* NULL with @error. Caller frees. */
+static float *read_result(MaxglContext *context, const Result *result, GError **error)
+{
+    const gsize bytes = result->numbers * maxgl_storage_bytes(result->storage);
+    g_autofree void *stored = g_malloc(bytes);
+    if (!maxgl_buffer_read(context, result->buffer, 0, stored, bytes, error))
+        return NULL;
+    float *floats = g_new0(float, result->numbers);
+    maxgl_storage_unpack(result->storage, stored, floats, result->numbers);
+    return floats;
+}
+
+/* Sums of factors of 16 bits or 11 digits, and what is stored in 16 bits, differ by their rounding. */
+static double tolerance(const MaxglConv3d *conv)
+{
+    if (conv->out_storage == MAXGL_BFLOAT16)
+        return 1e-2;
+    return conv->out_storage == MAXGL_FLOAT16 || conv->tf32 ? 2e-3 : LARGEST_DEVIATION;
+}
+
+static gboolean agrees(const float *got, const float *expected, gsize n, double most)
 {
     double difference = 0, norm = 0;
     for (gsize i = 0; i < n; i++) {
@@ -170,7 +207,7 @@ static gboolean agrees(const float *got, const float *expected, gsize n)
         difference += d * d;
         norm += (double)expected[i] * expected[i];
     }
-    return sqrt(difference) <= LARGEST_DEVIATION * sqrt(norm);
+    return sqrt(difference) <= most * sqrt(norm);
 }
 
 /* Builds, runs and checks the pass. FALSE if something does not work. */
@@ -180,25 +217,25 @@ static gboolean try_pass(MaxglTuneWork *work, MaxglConv3dPass pass, double most,
     MaxglContext *context = maxgl_material_context(work->material);
     g_autoptr(MaxglMaterial) scratch = maxgl_material_new(context);
     g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
-    gsize bytes;
-    cl_mem buffer = result_of(work, pass, &bytes);
+    const Result result = result_of(work, pass);
     cl_mem workspace;
     gboolean slow = FALSE;
     if (!maxgl_material_buffer(scratch, maxgl_tune_workspace(context, &work->kind->conv, pass), &workspace,
                                error) ||
         !maxgl_tune_append(work, pass, workspace, sequence, error) ||
-        !maxgl_buffer_zero(context, buffer, 0, bytes, error) || /* what was there before is no result */
+        !maxgl_buffer_zero(context, result.buffer, 0, /* what was there before is no result */
+                           result.numbers * maxgl_storage_bytes(result.storage), error) ||
         !time_runs(sequence, most, seconds, &slow, error))
         return FALSE;
     *verdict = slow ? MAXGL_TUNE_SLOW : MAXGL_TUNE_GOOD;
     if (slow)
         return TRUE;
-    g_autofree float *result = g_malloc(bytes);
-    if (!maxgl_buffer_read(context, buffer, 0, result, bytes, error))
+    g_autofree float *got = read_result(context, &result, error);
+    if (!got)
         return FALSE;
     if (!work->expected[pass])
-        work->expected[pass] = g_steal_pointer(&result);
-    else if (!agrees(result, work->expected[pass], bytes / sizeof(float)))
+        work->expected[pass] = g_steal_pointer(&got);
+    else if (!agrees(got, work->expected[pass], result.numbers, tolerance(&work->kind->conv)))
         *verdict = MAXGL_TUNE_WRONG;
     return TRUE;
 }

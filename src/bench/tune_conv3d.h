@@ -4,7 +4,7 @@
 #define MAXGL_BENCH_TUNE_CONV3D_H
 
 #include "bench/material.h"
-#include "net/resnet3d.h"
+#include "net/network.h"
 #include "ops/conv3d.h"
 
 #define MAXGL_TUNE_PASSES 3
@@ -20,8 +20,9 @@ typedef struct {
     int count;
 } MaxglTuneKind;
 
-/** Those of @resnet, the costliest first. */
-GArray *maxgl_tune_kinds(MaxglContext *context, const MaxglResnet *resnet, int batch);
+/** Those of @resnet, the costliest first; stored as a network of that precision stores them. */
+GArray *maxgl_tune_kinds(MaxglContext *context, const MaxglResnet *resnet, int batch,
+                         MaxglPrecision precision);
 
 /** Whether layers of this kind have the pass. */
 gboolean maxgl_tune_has_pass(const MaxglTuneKind *kind, MaxglConv3dPass pass);

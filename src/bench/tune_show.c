@@ -85,10 +85,11 @@ static void add_others(MaxglContext *context, const MaxglResnet *resnet, GPtrArr
     }
 }
 
-GPtrArray *maxgl_tune_uses(MaxglContext *context, const MaxglResnet *resnet, int batch)
+GPtrArray *maxgl_tune_uses(MaxglContext *context, const MaxglResnet *resnet, int batch,
+                           MaxglPrecision precision)
 {
     GPtrArray *uses = g_ptr_array_new_with_free_func((GDestroyNotify)use_free);
-    g_autoptr(GArray) kinds = maxgl_tune_kinds(context, resnet, batch);
+    g_autoptr(GArray) kinds = maxgl_tune_kinds(context, resnet, batch, precision);
     for (guint i = 0; i < kinds->len; i++)
         add_conv3d(context, &g_array_index(kinds, MaxglTuneKind, i), uses);
     add_others(context, resnet, uses);

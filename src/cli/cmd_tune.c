@@ -11,8 +11,8 @@
 #include <string.h>
 
 typedef struct {
-    char *net, *clip, *out;
-    int batch;
+    char *net, *clip, *out, *precision;
+    int batch, precision_index;
     double budget;
     gboolean show;
 } Options;
@@ -32,10 +32,22 @@ static MaxglResnet *make_resnet(const Options *o, GError **error)
     return maxgl_resnet_new(&spec, error);
 }
 
-static gboolean check_options(const Options *o, int arguments, char **argv, GError **error)
+static gboolean parse_precision(Options *o, GError **error)
+{
+    for (int i = 0; maxgl_precision_names[i]; i++)
+        if (g_str_equal(maxgl_precision_names[i], o->precision)) {
+            o->precision_index = i;
+            return TRUE;
+        }
+    return maxgl_command_usage(error, "--precision=%s: allowed: fp32, tf32, fp16, bf16", o->precision);
+}
+
+static gboolean check_options(Options *o, int arguments, char **argv, GError **error)
 {
     if (arguments > 0)
         return maxgl_command_usage(error, "\"%s\" was not expected", argv[1]);
+    if (!parse_precision(o, error))
+        return FALSE;
     if (o->batch < 1 || o->batch > 65536)
         return maxgl_command_usage(error, "--batch=%d is out of range; allowed: 1 … 65536", o->batch);
     if (!(o->budget >= 0 && o->budget <= 10000))
@@ -83,7 +95,8 @@ static void print_use(const MaxglTuneUse *use)
 static gboolean show(const Options *o, MaxglContext *context, const MaxglResnet *resnet)
 {
     g_autofree char *path = maxgl_tuning_user_path();
-    g_autoptr(GPtrArray) uses = maxgl_tune_uses(context, resnet, o->batch);
+    g_autoptr(GPtrArray) uses =
+        maxgl_tune_uses(context, resnet, o->batch, (MaxglPrecision)o->precision_index);
     printf("%s, %d clips of %s\n", o->net, o->batch, o->clip);
     printf("your database: %s%s\n", path, g_file_test(path, G_FILE_TEST_EXISTS) ? "" : " (not there)");
     const MaxglTuneUse *before = NULL;
@@ -136,7 +149,8 @@ static char *note_text(const MaxglContext *context)
 
 static gboolean tune(const Options *o, MaxglContext *context, const MaxglResnet *resnet, GError **error)
 {
-    const MaxglTuneOptions options = {.batch = o->batch, .minutes = o->budget};
+    const MaxglTuneOptions options = {
+        .batch = o->batch, .minutes = o->budget, .precision = (MaxglPrecision)o->precision_index};
     MaxglTuneCounts counts;
     g_autofree char *path = o->out ? g_strdup(o->out) : maxgl_tuning_user_path();
     g_autofree char *folder = g_path_get_dirname(path);
@@ -146,9 +160,13 @@ static gboolean tune(const Options *o, MaxglContext *context, const MaxglResnet 
     if (!rows)
         return FALSE;
     g_autoptr(GPtrArray) settings = maxgl_tuning_tried(context->tuning);
-    printf("%s, %d clips of %s: %u candidates (%u given up as slow, %u wrong, %u impossible)%s\n", o->net,
+    g_autofree char *hopeless =
+        counts.hopeless
+            ? g_strdup_printf("; %u tiles were not tried, a model expects nothing of them", counts.hopeless)
+            : NULL;
+    printf("%s, %d clips of %s: %u candidates (%u given up as slow, %u wrong, %u impossible)%s%s\n", o->net,
            o->batch, o->clip, counts.candidates, counts.slow, counts.wrong, counts.impossible,
-           counts.complete ? "" : "; time was up before all were tried");
+           hopeless ? hopeless : "", counts.complete ? "" : "; time was up before all were tried");
     print_rows(rows);
     if (settings->len == 0) {
         printf("nothing faster was found: %s is left as it is\n", path);
@@ -181,6 +199,9 @@ gboolean maxgl_cmd_tune(int argc, char **argv, GError **error)
         {"clip", 'c', 0, G_OPTION_ARG_STRING, &o.clip, "Clip size: frames, height, width (16x112x112)",
          "TxHxW"},
         {"batch", 'b', 0, G_OPTION_ARG_INT, &o.batch, "Clips at once (2)", "N"},
+        {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision,
+         "What networks are computed in: fp32, tf32, fp16 or bf16; each has entries of its own (fp32)",
+         "NAME"},
         {"budget", 0, 0, G_OPTION_ARG_DOUBLE, &o.budget,
          "Minutes after which nothing new is tried (20); the costliest layers come first", "MIN"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
@@ -195,11 +216,12 @@ gboolean maxgl_cmd_tune(int argc, char **argv, GError **error)
         .summary =
             "Tries algorithms and their parameters for each kind of convolution in a network, and writes\n"
             "what is faster on this device into your tuning database. Candidates with other results\n"
-            "(by more than 1e-4) are not used.",
+            "(by more than 1e-4; in 16 bits or tf32, more than their rounding) are not used.",
         .entries = entries,
         .examples = "  maxgl-cl tune\n"
                     "  maxgl-cl tune --net hara-r3d50 --clip 16x112x112 --batch 8 --budget 60\n"
                     "  maxgl-cl tune --device gpu --out gpu.cfg\n"
+                    "  maxgl-cl tune --device gpu --precision fp16 --batch 32\n"
                     "  maxgl-cl tune --show --net r3d_18\n",
         .more = "Do this while the machine has nothing else to do. What is in the database already stays,\n"
                 "but for parameters found anew and for comments. Ctrl-C writes nothing.",
@@ -207,6 +229,7 @@ gboolean maxgl_cmd_tune(int argc, char **argv, GError **error)
     gboolean ok = maxgl_command_parse(&help, &argc, &argv, error);
     maxgl_command_default(&o.net, "r3d_18");
     maxgl_command_default(&o.clip, "16x112x112");
+    maxgl_command_default(&o.precision, "fp32");
     ok = ok && check_options(&o, argc - 1, argv, error);
     if (ok) {
         maxgl_interrupt_install();
@@ -214,6 +237,7 @@ gboolean maxgl_cmd_tune(int argc, char **argv, GError **error)
     }
     g_free(o.net);
     g_free(o.clip);
+    g_free(o.precision);
     g_free(o.out);
     return ok;
 }

@@ -1,5 +1,6 @@
 /* The model of a device's time: what it says of every class, and that it follows what it is made of. */
 #include "bench/predict.h"
+#include "bench/tune_tiles.h"
 
 #include <math.h>
 #include <maxgl/error.h>
@@ -107,11 +108,59 @@ static void test_of_device(void **state)
     assert_null(maxgl_device_class_of(&info));
 }
 
+/* The best tile first, none that the model gives up, and the database as it was. Returns: how many those are.
+ */
+static guint check_tiles(const char *name, MaxglStorage storage, const char *kernel)
+{
+    g_autoptr(GError) error = NULL;
+    const MaxglDeviceClass *class = maxgl_device_class_find(name, &error);
+    assert_non_null(class);
+    const MaxglModel model = maxgl_model_of_class(class);
+    MaxglContext *context = maxgl_device_class_context(class, &error);
+    assert_non_null(context);
+    MaxglConv3d conv = {{8, 128, 8, 28, 28, 16}, 128, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}};
+    conv.input.storage = conv.out_storage = storage;
+    const char *pass_and_class = "forward k3x3x3 s1x1x1 c128 k128 o8x28x28";
+    g_autofree char *asked = g_strconcat(pass_and_class, storage == MAXGL_FLOAT16 ? " fp16" : "", NULL);
+    maxgl_tuning_try(context->tuning, "conv3d", asked + strlen("forward "), "forward",
+                     kernel + strlen("conv3d_"));
+    maxgl_tuning_try(context->tuning, kernel, asked, "TM", "64");
+    g_autofree char *before = maxgl_tuning_text(context->tuning);
+    guint hopeless = 0, all = 0;
+    g_autoptr(GArray) tiles =
+        maxgl_tune_tiles(context, &model, &conv, MAXGL_CONV3D_FORWARD, kernel, asked, &hopeless);
+    g_autoptr(GArray) without =
+        maxgl_tune_tiles(context, NULL, &conv, MAXGL_CONV3D_FORWARD, kernel, asked, &all);
+    assert_true(tiles->len >= 3);
+    assert_int_equal(without->len, tiles->len + hopeless);
+    for (guint i = 1; i < tiles->len; i++) {
+        const MaxglTuneTile *t = &g_array_index(tiles, MaxglTuneTile, i);
+        assert_true(t->predicted >= (t - 1)->predicted);
+        assert_true(t->predicted <= (1 + MAXGL_TUNE_TILE_HOPE) * (t - i)->predicted);
+    }
+    assert_int_equal(maxgl_tuning_int(context->tuning, kernel, asked, "TM", 0), 64);
+    g_autofree char *after = maxgl_tuning_text(context->tuning);
+    assert_string_equal(before, after);
+    maxgl_device_class_context_free(context);
+    return hopeless;
+}
+
+static void test_tiles(void **state)
+{
+    (void)state;
+    assert_true(check_tiles("H100", MAXGL_FLOAT32, "conv3d_gemm") +
+                    check_tiles("H100", MAXGL_FLOAT16, "conv3d_mma") +
+                    check_tiles("MI300X", MAXGL_FLOAT16, "conv3d_mma") +
+                    check_tiles("7900", MAXGL_FLOAT32, "conv3d_winograd_gemm") +
+                    check_tiles("A770", MAXGL_FLOAT16, "conv3d_mma") >
+                0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits), cmocka_unit_test(test_use),       cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_find),   cmocka_unit_test(test_of_device),
+        cmocka_unit_test(test_find),   cmocka_unit_test(test_of_device), cmocka_unit_test(test_tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
