@@ -164,7 +164,7 @@ choose_sizes() {
   else
     small=(--small)
     suite=(--limit $(($(share 20) / 7 + 1)))
-    net=(--net r3d_18 --batch 8 --budget $(($(share 28) / 60 + 1)))
+    net=(--net r3d_18 --batch 8 --budget "$(awk "BEGIN { print $(share 28) / 60 }")")
     versus=(--net r3d_18 --batch 8 --rounds 2 --repeats 5)
     heads=(--videos 32 --rounds 2 --repeats 5)
     learn=()
@@ -202,7 +202,7 @@ run_suite() { # name, options …
 measure() {
   local suites
   run_suite suite
-  if step tune "$(share 34)" "$maxgl" tune "${net[@]}" --out "$out/tuning.cfg" && [ -e "$out/tuning.cfg" ]; then
+  if step tune "$(($(share 30) + 60))" "$maxgl" tune "${net[@]}" --out "$out/tuning.cfg" && [ -e "$out/tuning.cfg" ]; then
     export MAXGL_TUNING=$out/tuning.cfg
     step selftest-tuned "$(share 6)" "$out/bin/checkcl" --device "$MAXGL_DEVICE" --tuning "$MAXGL_TUNING" --only conv3d --small
     run_suite suite-tuned --sections peaks,layers,inference,training

@@ -19,8 +19,8 @@ as one writes them down: concat is an MLP on the concatenated features of all pa
 
 --modes and --layouts are PyTorch's: fp32 with TF32 switched off, tf32 (matrix products and convolutions of float32 may round their
 operands), fp16 and bf16 by automatic mixed precision (fp16 training with a GradScaler); the default memory layout or
-channels_last_3d. Each combination is measured in each of PyTorch's processes and is a comparison of its own with the same runs of
-maxgl-cl. On a CUDA device cuDNN tries its algorithms first (cudnn.benchmark), and each run is waited for. What PyTorch cannot do
+channels_last_3d. Each combination is measured in each of PyTorch's processes and is a comparison of its own with maxgl-cl's runs of the
+same precision (of the heads: fp32). On a CUDA device cuDNN tries its algorithms first (cudnn.benchmark), and each run is waited for. What PyTorch cannot do
 there is recorded among "failures".
 
 PyTorch's matrix products are as fast as the BLAS that it finds: each of its processes times one and the record has it. Debian's
@@ -340,12 +340,12 @@ def child(arguments, threads):
     return result.stdout
 
 
-def ours(args, what):
+def ours(args, what, mode):
     clip = "x".join(map(str, args.clip))
     # hara-r3d18 has FEATURES pooled features and CHANNELS channels in layer3
     work = (["--net", "hara-r3d18", "--batch", str(args.videos), "--regions", str(args.regions), "--estimator",
              args.estimators[0], "--discriminator", args.discriminators[0]] if what == "heads"
-            else ["--net", args.net, "--batch", str(args.batch), "--clip", clip])
+            else ["--net", args.net, "--batch", str(args.batch), "--clip", clip, "--precision", mode])
     with tempfile.TemporaryDirectory() as folder:
         record = os.path.join(folder, "record.json")
         child([args.program, "bench", "--device", args.opencl, "--pass", what, *work, "--repeats", str(args.repeats),
@@ -387,20 +387,25 @@ def describe(args, what):
 
 def compare(args, what):
     """A result for each of PyTorch's settings, and what failed."""
-    ours_all, theirs_all, failures = [], [], []
+    ours_all, theirs_all = {mode: [] for mode in ours_modes(args, what)}, []
     for i in range(args.rounds):
         print(f"{describe(args, what)}: round {i + 1} of {args.rounds}", file=sys.stderr, flush=True)
-        ours_all.append(ours(args, what))
+        for mode, records in ours_all.items():
+            records.append(ours(args, what, mode))
         theirs_all.append(theirs(args, what))
-    results = []
-    for of_setting in zip(*theirs_all):
+    results, failures = [], []
+    for (mode, _), of_setting in zip(settings_of(args), zip(*theirs_all)):
         failed = [record["failed"] for record in of_setting if "failed" in record]
         if failed:
             failures.append({"pass": what, "reason": failed[0]})
             print(f"{describe(args, what)}: PyTorch, {failed[0]}", flush=True)
         else:
-            results.append(result_of(args, what, ours_all, list(of_setting)))
+            results.append(result_of(args, what, ours_all["fp32" if what == "heads" else mode], list(of_setting)))
     return results, failures
+
+
+def ours_modes(args, what):
+    return ["fp32"] if what == "heads" else args.modes
 
 
 def result_of(args, what, ours_all, theirs_all):
@@ -485,7 +490,8 @@ def main():
         return
     works = [work for what in args.passes for work in works_of(args, what)]
     for work, what in works:  # build the kernels outside of the measurement
-        ours(argparse.Namespace(**dict(vars(work), repeats=1)), what)
+        for mode in ours_modes(args, what):
+            ours(argparse.Namespace(**dict(vars(work), repeats=1)), what, mode)
     results, failures = [], []
     for work, what in works:
         done, failed = compare(work, what)

@@ -294,11 +294,14 @@ static gboolean read_record(const MaxglCompareReader *r, JsonObject *record, Jso
                                        maxgl_compare_work(r, MAXGL_COMPARE_LAYERS, title), error);
     }
     const gboolean heads = g_str_equal(pass, "heads");
+    const char *precision = maxgl_json_string(sibling ? sibling : record, "precision", "fp32");
+    const gboolean plain = g_str_equal(precision, "fp32");
     if (!pass[0] || !net[0])
         return maxgl_compare_refuse(r, error,
                                     "no record of maxgl-cl bench or vs_pytorch.py: pass or net is missing");
-    title =
-        heads ? title_of_heads(about) : g_strdup_printf("%s, %s, %.0f clips of %s", net, pass, batch, clip);
+    title = heads ? title_of_heads(about)
+                  : g_strdup_printf("%s, %s, %.0f clips of %s%s%s", net, pass, batch, clip, plain ? "" : ", ",
+                                    plain ? "" : precision);
     MaxglComparedWork *work = maxgl_compare_work(r, MAXGL_COMPARE_WHOLE, title);
     MaxglComparedRow *row = maxgl_compare_row(r, work, title, "", pass);
     if (!maxgl_compare_read(r, record, &row->measurements[measurer], error))

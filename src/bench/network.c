@@ -90,8 +90,11 @@ gboolean maxgl_network_bench(MaxglContext *context, const MaxglResnet *resnet, c
 {
     const gboolean training = bench->mode == MAXGL_NETWORK_TRAINING;
     const char *const outputs[] = {training ? "fc" : "pool", NULL};
-    const MaxglNetworkOptions options = {
-        .mode = bench->mode, .batch = bench->batch, .outputs = outputs, .exact = bench->exact};
+    const MaxglNetworkOptions options = {.mode = bench->mode,
+                                         .batch = bench->batch,
+                                         .outputs = outputs,
+                                         .exact = bench->exact,
+                                         .precision = bench->precision};
     const gint64 start = g_get_monotonic_time();
     g_autoptr(MaxglParameters) parameters = maxgl_parameters_new(context);
     maxgl_resnet_declare(resnet, parameters);

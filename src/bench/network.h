@@ -12,7 +12,8 @@ typedef struct {
     int batch;
     gboolean exact; /**< see MaxglNetworkOptions */
     int repeats;    /**< timed runs, at least 1; one more runs first and is not counted */
-    double limit;   /**< no further run is begun after so many seconds; 0: no limit */
+    MaxglPrecision precision;
+    double limit; /**< no further run is begun after so many seconds; 0: no limit */
 } MaxglNetworkBench;
 
 /**

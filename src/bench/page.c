@@ -45,8 +45,9 @@ char *maxgl_compare_page(const MaxglComparison *c)
     if (has_suite(c))
         g_string_append(html,
                         "<p class=\"note\"><br/>100 % of its limit: as long as the multiply-adds would take "
-                        "at the peak, or the bytes at the bandwidth of copying, both as measured on the "
-                        "device; whichever takes longer counts. Multiply-adds are those of the direct "
+                        "at the peak (of matrix units, in a precision that they have), or the bytes at the "
+                        "bandwidth of copying, both as measured on the device; whichever takes longer "
+                        "counts. Multiply-adds are those of the direct "
                         "method, so an algorithm that needs fewer can exceed 100 %; so can caches.</p>\n");
     g_string_append(html, "</header>\n<main>\n");
     for (guint w = 0; w < c->works->len; w++) {

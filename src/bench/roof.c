@@ -6,6 +6,7 @@
 
 #define REPEATS 7
 #define LONG_ENOUGH 10e-3 /* seconds of one run */
+#define ROUNDS (1 << 10)
 #define MOST_ROUNDS (1 << 24)
 #define COPY_BYTES ((gsize)128 << 20)
 
@@ -23,6 +24,8 @@ typedef struct {
     const char *file, *kernel;
     const char *options;
     gsize items;     /* work-items */
+    gsize group;     /* work-group; 0: as elementwise operators have it */
+    int rounds;      /* to begin with */
     gsize out_bytes; /* written by each at the end */
     double work;     /* of all work-items together in a round */
     float a, b;
@@ -33,6 +36,10 @@ static gboolean time_busy(MaxglContext *context, const Busy *busy, cl_mem out, i
 {
     MaxglLaunch launch = {.file = busy->file, .kernel = busy->kernel, .options = busy->options};
     maxgl_grid_items(context, busy->items, &launch);
+    if (busy->group > 0) {
+        launch.local[0] = busy->group;
+        launch.global[0] = busy->items;
+    }
     g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
     return maxgl_sequence_add(sequence, &launch, error, "miff", out, rounds, (double)busy->a,
                               (double)busy->b) &&
@@ -48,7 +55,7 @@ static gboolean measure_busy(MaxglContext *context, const Busy *busy, double *ra
                                   "sums of the peak", error);
     if (!out)
         return FALSE;
-    int rounds = 1 << 10;
+    int rounds = busy->rounds;
     gboolean ok = time_busy(context, busy, out, rounds, &times, error);
     while (ok && times.min < LONG_ENOUGH && rounds < MOST_ROUNDS) {
         rounds *= times.min < LONG_ENOUGH / 8 ? 8 : 2;
@@ -76,6 +83,7 @@ static gboolean measure_fma(MaxglContext *context, double *flops, GError **error
                        .kernel = "peak_fma",
                        .options = options,
                        .items = items,
+                       .rounds = ROUNDS,
                        .out_bytes = (gsize)vector * sizeof(float),
                        .work = 2.0 * CHAINS * vector * (double)items,
                        .a = 0.9999F,
@@ -92,6 +100,7 @@ gboolean maxgl_roof_measure_half(MaxglContext *context, double *flops, GError **
                        .kernel = "peak_fma_half",
                        .options = options,
                        .items = items,
+                       .rounds = ROUNDS,
                        .out_bytes = VECTOR * sizeof(float),
                        .work = 2.0 * HALF_CHAINS * VECTOR * (double)items,
                        .a = 0.99F,
@@ -110,11 +119,39 @@ gboolean maxgl_roof_measure_local(MaxglContext *context, double *bytes, GError *
                        .kernel = "peak_local",
                        .options = options,
                        .items = items,
+                       .rounds = ROUNDS,
                        .out_bytes = (gsize)vector * sizeof(float),
                        .work = (double)READS * vector * sizeof(float) * (double)items,
                        .a = 0,
                        .b = 0.0625F};
     return measure_busy(context, &busy, bytes, error);
+}
+
+gboolean maxgl_roof_measure_matrix(MaxglContext *context, MaxglFactors factors, double *flops, GError **error)
+{
+    enum { STEP_PIECES = 4, FRAGMENTS = 2, WAVES = 32 }; /* of cl/mma.clh; each way; for a compute unit */
+    gboolean emulated = FALSE;
+    const MaxglMma *mma = maxgl_mma_of(context, factors, &emulated);
+    if (!mma)
+        return TRUE;
+    const int m = FRAGMENTS * mma->fragment_m, n = FRAGMENTS * mma->fragment_n;
+    const int depth =
+        STEP_PIECES * maxgl_factors_piece(factors) / (mma->units > 2 ? 2 : 1); /* its substeps */
+    const gsize waves = (gsize)context->info->compute_units * (emulated ? 1 : WAVES);
+    g_autofree char *options = g_strdup_printf(
+        "-DUNITS=%d -DGENERATION=%d -DFACTORS=%d -DEMULATED=%d -DTM=%d -DTN=%d -DWM=%d -DWN=%d", mma->units,
+        mma->generation, factors, emulated, m, n, m, n);
+    const Busy busy = {.file = "peak_mma.cl",
+                       .kernel = "peak_mma",
+                       .options = options,
+                       .items = waves * (gsize)mma->lanes,
+                       .group = (gsize)mma->lanes,
+                       .rounds = emulated ? 1 : ROUNDS,
+                       .out_bytes = sizeof(float),
+                       .work = 2.0 * m * n * depth * (double)waves,
+                       .a = 1,
+                       .b = 0};
+    return measure_busy(context, &busy, flops, error);
 }
 
 static gboolean time_copy(MaxglContext *context, cl_mem x, cl_mem y, gsize bytes, MaxglTimes *times,

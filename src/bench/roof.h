@@ -2,7 +2,7 @@
 #ifndef MAXGL_BENCH_ROOF_H
 #define MAXGL_BENCH_ROOF_H
 
-#include "compute/context.h"
+#include "ops/mma.h"
 
 typedef struct {
     double flops;      /**< floating-point operations a second, float32: independent fused multiply-adds in
@@ -18,6 +18,12 @@ gboolean maxgl_roof_measure(MaxglContext *context, MaxglRoof *roof, GError **err
 /** The most floating-point operations a second in half precision, on a device with cl_khr_fp16 (info->fp16);
  * a higher number in *@flops stays. The same errors. */
 gboolean maxgl_roof_measure_half(MaxglContext *context, double *flops, GError **error);
+
+/** The most floating-point operations a second of the matrix units with these @factors, on numbers that stay
+ * in registers; a higher number in *@flops stays, as it does where there are no such units. The same errors.
+ */
+gboolean maxgl_roof_measure_matrix(MaxglContext *context, MaxglFactors factors, double *flops,
+                                   GError **error);
 
 /** The most bytes a second read from local memory by all compute units together; a higher number in *@bytes
  * stays. Where local memory is a part of global memory (a CPU) that is a cache's bandwidth. The same errors.

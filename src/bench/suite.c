@@ -2,6 +2,7 @@
 
 #include "base/interrupt.h"
 #include "bench/suite_private.h"
+#include "net/network.h"
 
 #include <maxgl/error.h>
 #include <string.h>
@@ -23,6 +24,9 @@ static const MaxglSuiteSizes full_sizes = {.net = "r3d_18",
                                            .width = 112,
                                            .layers_batch = 8,
                                            .batches = {1, 8, 32},
+                                           .precisions =
+                                               1 << MAXGL_PRECISION_FP32 | 1 << MAXGL_PRECISION_TF32 |
+                                               1 << MAXGL_PRECISION_FP16 | 1 << MAXGL_PRECISION_BF16,
                                            .videos = 32,
                                            .repeats = 5,
                                            .transfer_bytes = (gsize)256 << 20,
@@ -38,6 +42,8 @@ static const MaxglSuiteSizes quick_sizes = {.net = "r3d-vcop@0.0625",
                                             .width = 16,
                                             .layers_batch = 2,
                                             .batches = {2, 4},
+                                            .precisions =
+                                                1 << MAXGL_PRECISION_FP32 | 1 << MAXGL_PRECISION_FP16,
                                             .videos = 3,
                                             .repeats = 2,
                                             .transfer_bytes = (gsize)8 << 20,
@@ -100,6 +106,14 @@ static void add_identity(JsonBuilder *b, const MaxglContext *context)
     add_extensions(b, context);
 }
 
+static gboolean has_matrix_units(const MaxglSuite *s)
+{
+    for (int f = 0; f <= MAXGL_FACTORS_TF32; f++)
+        if (s->matrix_flops[f] > 0)
+            return TRUE;
+    return FALSE;
+}
+
 static void add_peaks(JsonBuilder *b, const MaxglSuite *s)
 {
     json_builder_set_member_name(b, "peaks");
@@ -112,6 +126,15 @@ static void add_peaks(JsonBuilder *b, const MaxglSuite *s)
         maxgl_record_number(b, "copy_gbyte_per_s", s->roof.copy_bytes * 1e-9);
     if (s->local_bytes > 0)
         maxgl_record_number(b, "local_gbyte_per_s", s->local_bytes * 1e-9);
+    if (has_matrix_units(s)) {
+        static const char *const names[] = {"f32", "f16", "bf16", "tf32"}; /* by MaxglFactors */
+        json_builder_set_member_name(b, "matrix_gflop_per_s");
+        json_builder_begin_object(b);
+        for (int f = 0; f <= MAXGL_FACTORS_TF32; f++)
+            if (s->matrix_flops[f] > 0)
+                maxgl_record_number(b, names[f], s->matrix_flops[f] * 1e-9);
+        json_builder_end_object(b);
+    }
     json_builder_end_object(b);
 }
 

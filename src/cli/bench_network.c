@@ -65,6 +65,7 @@ static gboolean write_network(const MaxglBenchArguments *o, const MaxglContext *
 {
     g_autoptr(JsonBuilder) b = maxgl_record_begin(context, o->pass);
     add_work(b, o);
+    maxgl_record_string(b, "precision", o->precision);
     maxgl_record_run(b, run, roof);
     return maxgl_record_write(b, o->json, error);
 }
@@ -76,15 +77,17 @@ gboolean maxgl_bench_pass_network(const MaxglBenchArguments *o, MaxglContext *co
     const MaxglNetworkBench bench = {.mode = training ? MAXGL_NETWORK_TRAINING : MAXGL_NETWORK_INFERENCE,
                                      .batch = o->batch,
                                      .repeats = o->repeats,
-                                     .exact = o->exact};
+                                     .exact = o->exact,
+                                     .precision = (MaxglPrecision)maxgl_bench_precision(o, NULL)};
     MaxglBenchRun run = {0};
     MaxglRoof roof = {0};
     gboolean ok = resnet && maxgl_network_bench(context, resnet, &bench, &run, error) &&
                   maxgl_roof_measure(context, &roof, error);
     if (ok) {
-        printf("%s, %d clips of %s, %s, %s algorithms: %.2f clips/s\n", o->net, o->batch, o->clip,
-               training ? "training step" : "inference", o->exact ? "exact" : "fast",
-               o->batch / maxgl_times_of(run.seconds, run.n).median);
+        const gboolean plain = bench.precision == MAXGL_PRECISION_FP32;
+        printf("%s, %d clips of %s, %s, %s algorithms%s%s: %.2f clips/s\n", o->net, o->batch, o->clip,
+               training ? "training step" : "inference", o->exact ? "exact" : "fast", plain ? "" : ", ",
+               plain ? "" : o->precision, o->batch / maxgl_times_of(run.seconds, run.n).median);
         print_run(&run, &roof);
         ok = !o->json || write_network(o, context, &run, &roof, error);
     }
@@ -219,6 +222,11 @@ static int choice(const char *option, const char *word, const char *const *choic
 int maxgl_bench_estimator(const MaxglBenchArguments *o, GError **error)
 {
     return choice("estimator", o->estimator, maxgl_mi_estimator_names, error);
+}
+
+int maxgl_bench_precision(const MaxglBenchArguments *o, GError **error)
+{
+    return choice("precision", o->precision, maxgl_precision_names, error);
 }
 
 int maxgl_bench_discriminator(const MaxglBenchArguments *o, GError **error)

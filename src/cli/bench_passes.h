@@ -9,7 +9,7 @@
 /** The command's options. */
 typedef struct {
     char *net, *clip, *pass, *json, *data, *config, *out, *estimator, *discriminator, *sections, *note,
-        *predict;
+        *precision, *predict;
     char **sets;
     int batch; /**< clips; of heads and data: videos */
     int classes, repeats, regions, clips_per_video;
@@ -27,6 +27,9 @@ MaxglResnet *maxgl_bench_resnet(const MaxglBenchArguments *arguments, GError **e
 /** The index of --estimator and --discriminator; −1 with MAXGL_ERROR_USAGE. */
 int maxgl_bench_estimator(const MaxglBenchArguments *arguments, GError **error);
 int maxgl_bench_discriminator(const MaxglBenchArguments *arguments, GError **error);
+
+/** The index of --precision; −1 with MAXGL_ERROR_USAGE. */
+int maxgl_bench_precision(const MaxglBenchArguments *arguments, GError **error);
 
 /** Inference and training. */
 gboolean maxgl_bench_pass_network(const MaxglBenchArguments *arguments, MaxglContext *context,

@@ -47,8 +47,12 @@ static gboolean check_options(const MaxglBenchArguments *o, GError **error)
         !check_range("repeats", o->repeats, 1, 100000, error) ||
         !check_range("regions", o->regions, 0, 65536, error) ||
         !check_range("clips-per-video", o->clips_per_video, heads ? 2 : 1, MAXGL_MAX_CLIPS, error) ||
-        maxgl_bench_estimator(o, error) < 0 || maxgl_bench_discriminator(o, error) < 0)
+        maxgl_bench_estimator(o, error) < 0 || maxgl_bench_discriminator(o, error) < 0 ||
+        maxgl_bench_precision(o, error) < 0)
         return FALSE;
+    if (!g_str_equal(o->precision, "fp32") && !g_str_equal(o->pass, "inference") &&
+        !g_str_equal(o->pass, "training"))
+        return maxgl_command_usage(error, "--precision=%s is for inference and training", o->precision);
     if (!(o->seconds > 0 && o->seconds <= 3600))
         return maxgl_command_usage(error, "--seconds=%g is out of range; allowed: above 0, up to 3600",
                                    o->seconds);
@@ -181,6 +185,8 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
         {"classes", 0, 0, G_OPTION_ARG_INT, &o.classes, "Classes of the training step (400)", "N"},
         {"exact", 0, 0, G_OPTION_ARG_NONE, &o.exact,
          "No algorithm whose rounding errors exceed direct summation's", NULL},
+        {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision,
+         "Of inference and training: fp32, tf32, fp16 or bf16 (fp32)", "NAME"},
         {"regions", 0, 0, G_OPTION_ARG_INT, &o.regions,
          "Regions of Local-MI (0: every position of the network's layer3)", "R"},
         {"estimator", 0, 0, G_OPTION_ARG_STRING, &o.estimator, "Of the heads: jsd, infonce or dv (jsd)",
@@ -228,6 +234,7 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
     gboolean ok = maxgl_command_parse(&help, &argc, &argv, error);
     maxgl_command_default(&o.clip, "16x112x112");
     maxgl_command_default(&o.estimator, "jsd");
+    maxgl_command_default(&o.precision, "fp32");
     maxgl_command_default(&o.discriminator, "concat");
     if (ok) {
         maxgl_interrupt_install();
@@ -235,6 +242,7 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
     }
     g_free(o.sections);
     g_free(o.note);
+    g_free(o.precision);
     g_free(o.predict);
     g_free(o.estimator);
     g_free(o.discriminator);

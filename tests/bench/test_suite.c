@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -90,6 +91,36 @@ static void peaks(void **state)
     assert_true(high == 1e18);
 }
 
+/* None on a CPU; what each vendor's would do is worked out where the tuning database asks for it. */
+static void matrix_peaks(void **state)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *folder = g_dir_make_tmp("maxgl-suite-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(folder, "tuning.cfg", NULL);
+    double flops = 0;
+    MaxglContext *plain = open_device();
+    if (!plain->info->matrix_units) {
+        assert_true(maxgl_roof_measure_matrix(plain, MAXGL_FACTORS_FP16, &flops, &error));
+        assert_true(flops == 0);
+    }
+    maxgl_context_close(plain);
+    for (const char *const *name = maxgl_mma_names(); *name; name++) {
+        g_autofree char *entry = g_strdup_printf(
+            "entries = ({ kernel = \"mma\"; parameters = { emulate = \"%s\"; }; });\n", *name);
+        assert_true(g_file_set_contents(path, entry, -1, NULL));
+        g_setenv("MAXGL_TUNING", path, TRUE);
+        MaxglContext *context = open_device();
+        flops = 0;
+        if (!maxgl_roof_measure_matrix(context, MAXGL_FACTORS_FP16, &flops, &error))
+            fail_msg("%s: %s", *name, error->message);
+        assert_true(flops > 1e3 && isfinite(flops));
+        maxgl_context_close(context);
+    }
+    g_unsetenv("MAXGL_TUNING");
+    remove(path);
+    remove(folder);
+}
+
 static void launches_and_transfers(void **state)
 {
     g_autoptr(GError) error = NULL;
@@ -118,6 +149,7 @@ int main(void)
         cmocka_unit_test(too_large),
         cmocka_unit_test(limit),
         cmocka_unit_test(peaks),
+        cmocka_unit_test(matrix_peaks),
         cmocka_unit_test(launches_and_transfers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,7 @@ static void network(void **state)
     assert_place(record, "training");
     assert_times(record, 2);
     assert_int_equal(json_array_get_length(json_object_get_array_member(record, "seconds")), 2);
+    assert_string_equal(json_object_get_string_member(record, "precision"), "fp32");
     positive(record, "peak_device_bytes");
     positive(record, "direct_gflop");
     positive(record, "of_peak");
@@ -246,6 +247,10 @@ static void usage(void **state)
     cli_assert_contains(estimator->err, "--estimator=mine: give one of jsd, infonce, dv");
     g_autoptr(CliRun) discriminator = cli_expect(2, "bench", "--discriminator", "cosine", NULL);
     cli_assert_contains(discriminator->err, "--discriminator=cosine: give one of concat, dot");
+    g_autoptr(CliRun) precision = cli_expect(2, "bench", "--precision", "fp8", NULL);
+    cli_assert_contains(precision->err, "--precision=fp8: give one of fp32, tf32, fp16, bf16");
+    g_autoptr(CliRun) fp32_only = cli_expect(2, "bench", "--pass", "layers", "--precision", "fp16", NULL);
+    cli_assert_contains(fp32_only->err, "--precision=fp16 is for inference and training");
     g_autoptr(CliRun) clips = cli_expect(2, "bench", "--pass", "heads", "--clips-per-video", "1", NULL);
     cli_assert_contains(clips->err, "--clips-per-video=1 is out of range; allowed: 2 … 8");
     g_autoptr(CliRun) seconds = cli_expect(2, "bench", "--seconds", "0", NULL);

@@ -76,7 +76,9 @@ static void suite(void **state)
         cli_assert_contains(run->out, sections[i]);
     }
     JsonArray *runs = json_object_get_array_member(member(all, "training"), "runs");
-    assert_int_equal(json_array_get_length(runs), 2);
+    assert_int_equal(json_array_get_length(runs), 4); /* two batches, two precisions */
+    assert_string_equal(json_object_get_string_member(json_array_get_object_element(runs, 2), "precision"),
+                        "fp16");
     JsonArray *rows = json_object_get_array_member(member(all, "layers"), "rows");
     assert_true(json_array_get_length(rows) > 20);
     cli_write("suite.json", text);
