@@ -112,6 +112,14 @@ static void test_two_devices_have_the_bits_of_two_parts(void **state)
     assert_as_in_parts(twice, "train.task=recognition finetune.layers=layer4 train.ema=0.9", 3, "3,3", TRUE);
 }
 
+/* Maps in 16 bits inside, floats between devices; fp16 scales the loss, and leaves out steps at first. */
+static void test_sixteen_bits(void **state)
+{
+    g_autoptr(GPtrArray) twice = devices(2, FALSE);
+    assert_as_in_parts(twice, "train.precision=bf16", 6, "6,6", TRUE);
+    assert_as_in_parts(twice, "train.precision=fp16 train.optimizer=adam", 6, "6,6", TRUE);
+}
+
 static void test_parts_of_a_device(void **state)
 {
     g_autoptr(GPtrArray) halves = devices(1, TRUE);
@@ -225,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_devices_have_the_bits_of_two_parts),
+        cmocka_unit_test(test_sixteen_bits),
         cmocka_unit_test(test_parts_of_a_device),
         cmocka_unit_test(test_unequal_shares),
         cmocka_unit_test(test_devices_of_different_layout),
