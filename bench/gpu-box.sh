@@ -156,7 +156,7 @@ choose_sizes() {
   if [ $dry = 1 ]; then
     small=(--only 'elementwise,subsample' --small)
     suite=(--quick --limit 10)
-    net=(--net r3d-vcop@0.0625 --clip 4x16x16 --batch 2 --budget 0.05)
+    net=(--net r3d-vcop@0.0625 --clip 4x16x16 --batch 2)
     versus=(--net r3d_18 --clip 4x32x32 --batch 1 --rounds 1 --repeats 1)
     heads=(--videos 3 --regions 4 --rounds 1 --repeats 1)
     learn=(--set "data.path=synth:videos=16,test=0,test_new=0,width=16,height=16,frames=8" --set clip.size=16 --set clip.frames=4
@@ -164,7 +164,7 @@ choose_sizes() {
   else
     small=(--small)
     suite=(--limit $(($(share 20) / 7 + 1)))
-    net=(--net r3d_18 --batch 8 --budget "$(awk "BEGIN { print $(share 28) / 60 }")")
+    net=(--net r3d_18 --batch 8)
     versus=(--net r3d_18 --batch 8 --rounds 2 --repeats 5)
     heads=(--videos 32 --rounds 2 --repeats 5)
     learn=()
@@ -198,11 +198,26 @@ run_suite() { # name, options …
   done
 }
 
+# In each precision that has tiles of its own.
+tune() {
+  local precision precisions=(fp32) budget
+  for precision in tf32 fp16 bf16; do
+    ! grep -qs "^$precision: as it should be" "$out/logs/matrix-units.log" || precisions+=("$precision")
+  done
+  budget=$(($(share 28) / ${#precisions[@]}))
+  [ $dry = 0 ] || budget=3
+  for precision in "${precisions[@]}"; do
+    step "tune-$precision" $((budget + 60)) "$maxgl" tune "${net[@]}" --precision "$precision" \
+      --budget "$(awk "BEGIN { print $budget / 60 }")" --out "$out/tuning.cfg"
+  done
+}
+
 # With the shipped tiles, then with those that are found here.
 measure() {
   local suites
   run_suite suite
-  if step tune "$(($(share 30) + 60))" "$maxgl" tune "${net[@]}" --out "$out/tuning.cfg" && [ -e "$out/tuning.cfg" ]; then
+  tune
+  if [ -e "$out/tuning.cfg" ]; then
     export MAXGL_TUNING=$out/tuning.cfg
     step selftest-tuned "$(share 6)" "$out/bin/checkcl" --device "$MAXGL_DEVICE" --tuning "$MAXGL_TUNING" --only conv3d --small
     run_suite suite-tuned --sections peaks,layers,inference,training
