@@ -34,8 +34,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Embed, embed_clear)
 
 static gboolean open_model(Embed *e, int batch, GError **error)
 {
-    const MaxglEmbedderOptions options = {
-        .device = maxgl_command_device(), .batch = batch, .exact = e->embedding.exact};
+    const MaxglEmbedderOptions options = {.device = maxgl_command_device(),
+                                          .batch = batch,
+                                          .exact = e->embedding.exact,
+                                          .precision = e->embedding.precision};
     g_autofree char *model = maxgl_model_path(e->model, error);
     e->embedder = model ? maxgl_embedder_open_with(model, &options, error) : NULL;
     if (!e->embedder)
@@ -209,7 +211,7 @@ static gboolean parse(int *argc, char ***argv, Embed *e, GError **error)
     return maxgl_command_parse(&help, argc, argv, error);
 }
 
-static gboolean check(const Embed *e, char **inputs, int arrays, int n, GError **error)
+static gboolean check(Embed *e, char **inputs, int arrays, int n, GError **error)
 {
     if (!e->model)
         return maxgl_command_usage(error, "--model is missing");

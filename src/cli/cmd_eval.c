@@ -182,7 +182,7 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
     return maxgl_command_parse(&help, argc, argv, error);
 }
 
-static gboolean check(const Arguments *a, GError **error)
+static gboolean check(Arguments *a, GError **error)
 {
     if (!a->model)
         return maxgl_command_usage(error, "--model is missing");
@@ -256,6 +256,7 @@ gboolean maxgl_cmd_eval(int argc, char **argv, GError **error)
     options.random_init = a.random_init;
     options.still = a.still;
     options.exact = a.embedding.exact;
+    options.precision = a.embedding.precision;
     maxgl_interrupt_install();
     g_autoptr(MaxglEvaluation) evaluation = maxgl_evaluation_run(&options, error);
     return evaluation && report(evaluation, &a, error);

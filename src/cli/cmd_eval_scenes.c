@@ -90,7 +90,7 @@ static gboolean parse(int *argc, char ***argv, Arguments *a, GError **error)
     return maxgl_command_parse(&help, argc, argv, error);
 }
 
-static gboolean check(const Arguments *a, GError **error)
+static gboolean check(Arguments *a, GError **error)
 {
     if (!a->model)
         return maxgl_command_usage(error, "--model is missing");
@@ -120,6 +120,7 @@ gboolean maxgl_cmd_eval_scenes(int argc, char **argv, GError **error)
         .cache = !a.embedding.no_cache,
         .workers = a.embedding.workers,
         .exact = a.embedding.exact,
+        .precision = a.embedding.precision,
         .c = a.c,
         .random_init = a.random_init,
         .still = a.still,

@@ -103,6 +103,7 @@ static gboolean forecast_memory(MaxglModelShown *model, GError **error)
         .outputs = outputs,
         .recompute = MAXGL_RECOMPUTE_BLOCKS,
         .exact = m->exact,
+        .precision = m->precision,
     };
     MaxglNetworkMemory blocks;
     g_autoptr(MaxglContext) context = maxgl_context_open(maxgl_command_device(), error);
@@ -120,7 +121,7 @@ static gboolean forecast_memory(MaxglModelShown *model, GError **error)
 
 /* What model info is told. */
 typedef struct {
-    char *clip;
+    char *clip, *precision;
     int classes, batch;
     gboolean training, exact, json;
 } InfoArguments;
@@ -128,6 +129,7 @@ typedef struct {
 static void info_arguments_clear(InfoArguments *a)
 {
     g_free(a->clip);
+    g_free(a->precision);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(InfoArguments, info_arguments_clear)
 
@@ -144,6 +146,8 @@ static gboolean parse_info(int *argc, char ***argv, InfoArguments *a, GError **e
          NULL},
         {"exact", 0, 0, G_OPTION_ARG_NONE, &a->exact,
          "With --batch: for algorithms that round no more than direct summation", NULL},
+        {"precision", 0, 0, G_OPTION_ARG_STRING, &a->precision,
+         "With --batch: for fp32, tf32, fp16 or bf16 (fp32)", "P"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &a->json, "Print JSON", NULL},
         {NULL},
     };
@@ -175,9 +179,11 @@ static gboolean parse_info(int *argc, char ***argv, InfoArguments *a, GError **e
         return FALSE;
     if (a->batch != NO_BATCH && (a->batch < 1 || a->batch > 65536))
         return maxgl_command_usage(error, "--batch=%d is out of range; allowed: 1 … 65536", a->batch);
-    if (a->batch == NO_BATCH && (a->training || a->exact))
+    if (a->batch == NO_BATCH && (a->training || a->exact || a->precision))
         return maxgl_command_usage(error, "--%s says how memory is used; give --batch too",
-                                   a->training ? "training" : "exact");
+                                   a->training ? "training"
+                                   : a->exact  ? "exact"
+                                               : "precision");
     return TRUE;
 }
 
@@ -194,7 +200,8 @@ static gboolean run_info(int argc, char **argv, GError **error)
                 : !open_network(argv[1], a.clip, a.classes == -1 ? 400 : a.classes, &model, error))
         return FALSE;
     model.memory = (MaxglModelMemory){.batch = a.batch, .training = a.training, .exact = a.exact};
-    if (a.batch != NO_BATCH && !forecast_memory(&model, error))
+    if (!maxgl_precision_parse(a.precision, &model.memory.precision, error) ||
+        (a.batch != NO_BATCH && !forecast_memory(&model, error)))
         return FALSE;
     if (a.json)
         maxgl_model_print_json(&model);

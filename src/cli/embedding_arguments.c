@@ -2,8 +2,9 @@
 
 #include "cli/command.h"
 #include "eval/features.h"
+#include "net/network.h"
 
-gboolean maxgl_embedding_arguments_check(const MaxglEmbeddingArguments *a, int least_clips, GError **error)
+gboolean maxgl_embedding_arguments_check(MaxglEmbeddingArguments *a, int least_clips, GError **error)
 {
     if (a->clips < least_clips || a->clips > MAXGL_FEATURES_MAX_CLIPS)
         return maxgl_command_usage(error, "--clips=%d is out of range; allowed: 1 … %d%s", a->clips,
@@ -13,5 +14,8 @@ gboolean maxgl_embedding_arguments_check(const MaxglEmbeddingArguments *a, int l
                                    a->batch);
     if (a->workers < 0 || a->workers > 1024)
         return maxgl_command_usage(error, "--workers=%d is out of range; allowed: 0 … 1024", a->workers);
-    return TRUE;
+    MaxglPrecision precision;
+    g_autofree char *name = a->precision;
+    a->precision = (char *)g_intern_string(name);
+    return maxgl_precision_parse(name, &precision, error);
 }

@@ -128,8 +128,9 @@ static void print_bytes(const char *what, guint64 bytes)
 static void print_memory(const MaxglModelMemory *m)
 {
     const guint64 *busiest = m->bytes.busiest;
-    printf("\nMemory on %s for %s of %d %s\n\n", m->device, m->training ? "training" : "inference", m->batch,
-           m->batch == 1 ? "clip" : "clips");
+    printf("\nMemory on %s for %s of %d %s%s%s\n\n", m->device, m->training ? "training" : "inference",
+           m->batch, m->batch == 1 ? "clip" : "clips", m->precision ? ", " : "",
+           m->precision ? maxgl_precision_names[m->precision] : "");
     print_bytes("parameters", m->bytes.parameters);
     if (m->training) {
         print_bytes("gradients of parameters", m->bytes.gradients);
@@ -285,6 +286,7 @@ static void add_memory(JsonBuilder *builder, const MaxglModelMemory *m)
     add_string(builder, "device", m->device);
     add_string(builder, "pass", m->training ? "training" : "inference");
     add_string(builder, "algorithms", m->exact ? "exact" : "fast");
+    add_string(builder, "precision", maxgl_precision_names[m->precision]);
     add_int(builder, "batch", m->batch);
     add_int(builder, "parameters", (gint64)m->bytes.parameters);
     add_int(builder, "parameter_gradients", (gint64)m->bytes.gradients);

@@ -9,6 +9,7 @@
 typedef struct {
     int batch; /**< clips at once; 0: not asked for */
     gboolean training, exact;
+    MaxglPrecision precision;
     char *device;
     MaxglNetworkMemory bytes;
     guint64 total_of_blocks; /**< training with MAXGL_RECOMPUTE_BLOCKS */

@@ -146,8 +146,11 @@ static gboolean add_network(MaxglAslan *a, MaxglComparison comparison, const cha
     const int batch = o->batch > 0   ? o->batch
                       : o->clips > 0 ? maxgl_features_batch(o->clips, a->list->ids->len)
                                      : BATCH;
-    const MaxglEmbedderOptions how = {
-        .device = o->device, .batch = batch, .exact = o->exact, .layers = (const char *const *)a->layers};
+    const MaxglEmbedderOptions how = {.device = o->device,
+                                      .batch = batch,
+                                      .exact = o->exact,
+                                      .precision = o->precision,
+                                      .layers = (const char *const *)a->layers};
     g_autoptr(MaxglEmbedder) embedder = maxgl_embedder_open_with(model, &how, error);
     if (!embedder)
         return FALSE;

@@ -18,6 +18,7 @@ typedef struct {
     gboolean cache;            /**< see MaxglFeatureOptions; for @clips above 0 */
     int workers;               /**< decoding threads; 0: as many as cores, at most 8 */
     gboolean exact;            /**< see MaxglEmbedderOptions */
+    const char *precision;     /**< the same */
     double c;                  /**< of the machines, above 0 */
     gboolean random_init;      /**< compare with the same network before training, see control.h */
 } MaxglAslanOptions;

@@ -98,7 +98,8 @@ static gboolean add_network(MaxglEvaluation *e, MaxglComparison comparison, cons
     const MaxglEvaluationOptions *o = &e->options;
     const int batch =
         o->batch > 0 ? o->batch : maxgl_features_batch(o->clips, maxgl_dataset_size(e->dataset));
-    const MaxglEmbedderOptions how = {.device = o->device, .batch = batch, .exact = o->exact};
+    const MaxglEmbedderOptions how = {
+        .device = o->device, .batch = batch, .exact = o->exact, .precision = o->precision};
     g_autoptr(MaxglEmbedder) embedder = maxgl_embedder_open_with(model, &how, error);
     if (!embedder)
         return FALSE;

@@ -20,6 +20,7 @@ typedef struct {
     int workers;                    /**< decoding threads; 0: as many as cores, at most 8 */
     gboolean cache;                 /**< see MaxglFeatureOptions */
     gboolean exact;                 /**< see MaxglEmbedderOptions */
+    const char *precision;          /**< the same */
     guint64 seed;                   /**< of the probe's held-out part */
     gboolean random_init;           /**< compare with the same network before training, see control.h */
     gboolean still;                 /**< compare with the trained network on still pictures, see features.h */

@@ -9,10 +9,10 @@
  *
  * It is the folder features/KEY/ in $MAXGL_CACHE_DIR, or maxgl/features/KEY/ in the user's cache folder; KEY
  * is the SHA-256 of all that decides the vectors beside the videos: the program, the model file, the layers,
- * the device and its driver, kernels, tuning, the batch, --exact, how clips are chosen, and what decodes. In
- * it are safetensors files of the vectors of some videos each, called after the SHA-256 of what they hold:
- * several processes may write at once, and a damaged file is told from a good one. A video is known by its
- * path, size and times (media/identity.h). */
+ * the device and its driver, kernels, tuning, the batch, --exact, --precision, how clips are chosen, and what
+ * decodes. In it are safetensors files of the vectors of some videos each, called after the SHA-256 of what
+ * they hold: several processes may write at once, and a damaged file is told from a good one. A video is
+ * known by its path, size and times (media/identity.h). */
 typedef struct MaxglFeatureCache MaxglFeatureCache;
 
 /** All clips' vectors of one video. */

@@ -173,7 +173,8 @@ static gboolean test_videos(MaxglRecognition *r, Work *w, GError **error)
     const int batch = o->batch > 0
                           ? o->batch
                           : maxgl_features_batch(clips, o->windows ? 16 : maxgl_dataset_size(r->dataset));
-    const MaxglEmbedderOptions how = {.device = o->device, .batch = batch, .exact = o->exact};
+    const MaxglEmbedderOptions how = {
+        .device = o->device, .batch = batch, .exact = o->exact, .precision = o->precision};
     MaxglFeatureOptions options = {
         .clips = clips, .workers = o->workers, .cache = o->cache, .title = "testing"};
     MaxglFeatureCounts counts;

@@ -18,6 +18,7 @@ typedef struct {
     gboolean cache;     /**< see MaxglFeatureOptions; not for @windows */
     int workers;        /**< decoding threads; 0: as many as cores, at most 8 */
     gboolean exact;     /**< see MaxglEmbedderOptions */
+    const char *precision; /**< the same */
 } MaxglRecognitionOptions;
 
 /** A finished test. */

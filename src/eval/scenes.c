@@ -30,7 +30,8 @@ static MaxglFeatures *extract(MaxglScenes *s, MaxglComparison comparison, const 
     const MaxglScenesOptions *o = &s->options;
     const int batch =
         o->batch > 0 ? o->batch : maxgl_features_batch(o->clips, maxgl_dataset_size(s->dataset));
-    const MaxglEmbedderOptions how = {.device = o->device, .batch = batch, .exact = o->exact};
+    const MaxglEmbedderOptions how = {
+        .device = o->device, .batch = batch, .exact = o->exact, .precision = o->precision};
     const MaxglFeatureOptions options = {.clips = o->clips,
                                          .workers = o->workers,
                                          .cache = o->cache,

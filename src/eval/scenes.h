@@ -7,18 +7,19 @@
 
 /** What is asked for. Borrowed. */
 typedef struct {
-    const char *model;    /**< file */
-    const char *device;   /**< as maxgl_device_choose() */
-    const char *data;     /**< as maxgl_dataset_open(); a column "split" means nothing */
-    const char *label;    /**< column of the classes; NULL: the data set's label */
-    int clips;            /**< of a video */
-    int batch;            /**< clips computed at once; 0: as many as is good */
-    gboolean cache;       /**< see MaxglFeatureOptions */
-    int workers;          /**< decoding threads; 0: as many as cores, at most 8 */
-    gboolean exact;       /**< see MaxglEmbedderOptions */
-    double c;             /**< of the machines, above 0 */
-    gboolean random_init; /**< compare with the same network before training, see control.h */
-    gboolean still;       /**< compare with the trained network on still pictures, see features.h */
+    const char *model;     /**< file */
+    const char *device;    /**< as maxgl_device_choose() */
+    const char *data;      /**< as maxgl_dataset_open(); a column "split" means nothing */
+    const char *label;     /**< column of the classes; NULL: the data set's label */
+    int clips;             /**< of a video */
+    int batch;             /**< clips computed at once; 0: as many as is good */
+    gboolean cache;        /**< see MaxglFeatureOptions */
+    int workers;           /**< decoding threads; 0: as many as cores, at most 8 */
+    gboolean exact;        /**< see MaxglEmbedderOptions */
+    const char *precision; /**< the same */
+    double c;              /**< of the machines, above 0 */
+    gboolean random_init;  /**< compare with the same network before training, see control.h */
+    gboolean still;        /**< compare with the trained network on still pictures, see features.h */
 } MaxglScenesOptions;
 
 /** One network's. */

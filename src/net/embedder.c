@@ -14,6 +14,7 @@ struct MaxglEmbedder {
     MaxglEmbedderInfo info;
     char *model, *path;
     gboolean exact;
+    MaxglPrecision precision;
     MaxglContext *context;
     MaxglNetwork *network;
     MaxglClipPreparer *preparer; /* from the first clip of frames on */
@@ -35,11 +36,14 @@ static MaxglResnet *read_resnet(const MaxglModelInfo *info, GError **error)
 
 /* The parameters are needed only until they are folded into the network. */
 static MaxglNetwork *open_network(MaxglContext *context, const char *path, const MaxglModelInfo *info,
-                                  const MaxglEmbedderOptions *how, GError **error)
+                                  const MaxglEmbedderOptions *how, MaxglPrecision precision, GError **error)
 {
     const MaxglWeightsOptions backbone = {.backbone_only = TRUE};
-    const MaxglNetworkOptions options = {
-        .mode = MAXGL_NETWORK_INFERENCE, .batch = how->batch, .outputs = how->layers, .exact = how->exact};
+    const MaxglNetworkOptions options = {.mode = MAXGL_NETWORK_INFERENCE,
+                                         .batch = how->batch,
+                                         .outputs = how->layers,
+                                         .exact = how->exact,
+                                         .precision = precision};
     g_autoptr(MaxglResnet) resnet = read_resnet(info, error);
     if (!resnet)
         return NULL;
@@ -105,10 +109,12 @@ MaxglEmbedder *maxgl_embedder_open_with(const char *model, const MaxglEmbedderOp
         return NULL;
     }
     g_autoptr(MaxglEmbedder) e = g_new0(MaxglEmbedder, 1);
+    if (!maxgl_precision_parse(options->precision, &e->precision, error))
+        return NULL;
     e->context = maxgl_context_open(options->device, error);
     if (!e->context)
         return NULL;
-    e->network = open_network(e->context, model, info, &how, error);
+    e->network = open_network(e->context, model, info, &how, e->precision, error);
     if (!e->network)
         return NULL;
     e->path = g_strdup(model);
@@ -157,12 +163,12 @@ const MaxglEmbedderInfo *maxgl_embedder_info(const MaxglEmbedder *e)
 
 gboolean maxgl_embedder_identify(const MaxglEmbedder *e, GChecksum *sum)
 {
-    const int batch_and_exact[] = {e->info.batch, e->exact};
+    const int how[] = {e->info.batch, e->exact, e->precision};
     g_autofree char *weights = maxgl_checksum_of_file(e->path, NULL);
     if (!weights || !maxgl_context_identify(e->context, sum))
         return FALSE;
     maxgl_checksum_add_text(sum, weights);
-    g_checksum_update(sum, (const guchar *)batch_and_exact, sizeof batch_and_exact);
+    g_checksum_update(sum, (const guchar *)how, sizeof how);
     for (int i = 0; e->layers[i]; i++)
         maxgl_checksum_add_text(sum, e->layers[i]);
     return TRUE;

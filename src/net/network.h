@@ -30,6 +30,9 @@ typedef enum {
 /** "fp32", "tf32", "fp16", "bf16", NULL. */
 extern const char *const maxgl_precision_names[];
 
+/** The precision called @name; NULL is fp32. MAXGL_ERROR_USAGE if there is none. */
+gboolean maxgl_precision_parse(const char *name, MaxglPrecision *precision, GError **error);
+
 /** What memory of the device is for. */
 typedef enum {
     MAXGL_MEMORY_ACTIVATIONS, /**< clips, outputs of layers and what else forward leaves for backward */

@@ -57,6 +57,10 @@ typedef struct {
      * of its output, and "pool", which is the mean of layer4. A feature vector has them one after the other.
      * NULL: "pool" alone. */
     const char *const *layers;
+    /** What the network computes with: "fp32", "tf32", "fp16" or "bf16"; NULL = "fp32". The 16-bit ones take
+     * half the memory, and features differ in the third digit. A model trained with any may be opened with
+     * any. */
+    const char *precision;
 } MaxglEmbedderOptions;
 
 /** maxgl_embedder_open() with all @options. */
