@@ -217,6 +217,27 @@ static void exact_algorithms(void **state)
         assert_memory_not_equal(fast->data, exact->data, sizeof(float) * N * FEATURES);
 }
 
+/* Maps in 16 bits: other digits, from the third on; and an unknown precision. */
+static void lower_precision(void **state)
+{
+    g_autoptr(CliRun) floats =
+        cli_expect(0, "embed", "-m", "model.safetensors", "-o", "fp32.npy", "clips.npy", NULL);
+    g_autoptr(CliRun) half = cli_expect(0, "embed", "-m", "model.safetensors", "--precision", "fp16", "-o",
+                                        "fp16.npy", "clips.npy", NULL);
+    g_autoptr(CliRun) wrong =
+        cli_expect(2, "embed", "-m", "model.safetensors", "--precision", "fp8", "clips.npy", NULL);
+    cli_assert_contains(wrong->err, "precision \"fp8\" is unknown");
+    g_autoptr(MaxglArray) a = open_array("fp32.npy");
+    g_autoptr(MaxglArray) b = open_array("fp16.npy");
+    double off = 0, all = 0;
+    assert_int_equal(a->count, b->count);
+    for (gint64 i = 0; i < a->count; i++) {
+        off += pow((double)a->data[i] - (double)b->data[i], 2);
+        all += pow((double)a->data[i], 2);
+    }
+    assert_true(off > 0 && sqrt(off / all) < 0.01);
+}
+
 static void write_text(const char *name, const char *text)
 {
     g_autofree char *path = cli_path(name);
@@ -318,15 +339,11 @@ static void usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arrays),
-        cmocka_unit_test(batch_changes_nothing),
-        cmocka_unit_test(lines_of_json),
-        cmocka_unit_test(videos),
-        cmocka_unit_test(unit_length),
-        cmocka_unit_test(exact_algorithms),
-        cmocka_unit_test(bad_videos),
-        cmocka_unit_test(bad_arrays),
-        cmocka_unit_test(failure_leaves_files_alone),
+        cmocka_unit_test(arrays),          cmocka_unit_test(batch_changes_nothing),
+        cmocka_unit_test(lines_of_json),   cmocka_unit_test(videos),
+        cmocka_unit_test(unit_length),     cmocka_unit_test(exact_algorithms),
+        cmocka_unit_test(lower_precision), cmocka_unit_test(bad_videos),
+        cmocka_unit_test(bad_arrays),      cmocka_unit_test(failure_leaves_files_alone),
         cmocka_unit_test(usage),
     };
     return cmocka_run_group_tests(tests, set_up, cli_tear_down);

@@ -60,12 +60,14 @@ static void test_training(void **state)
 {
     check_forecast("training", NULL);
     check_forecast("training", "--exact");
+    check_forecast("training", "--precision=bf16");
 }
 
 static void test_inference(void **state)
 {
     check_forecast("inference", NULL);
     check_forecast("inference", "--exact");
+    check_forecast("inference", "--precision=fp16");
 }
 
 static void test_table(void **state)
@@ -97,6 +99,10 @@ static void test_usage(void **state)
     cli_assert_contains(none->err, "--batch=0 is out of range");
     g_autoptr(CliRun) training = cli_expect(2, "model", "info", "r3d_18", "--training", NULL);
     cli_assert_contains(training->err, "--training says how memory is used; give --batch too");
+    g_autoptr(CliRun) alone = cli_expect(2, "model", "info", "r3d_18", "--precision", "bf16", NULL);
+    cli_assert_contains(alone->err, "--precision says how memory is used; give --batch too");
+    g_autoptr(CliRun) unknown = cli_expect(2, "model", "info", NETWORK, "--precision", "fp8", NULL);
+    cli_assert_contains(unknown->err, "precision \"fp8\" is unknown; there are fp32, tf32, fp16, bf16");
     g_autoptr(CliRun) huge =
         cli_expect(1, "model", "info", "r3d_18@8", "--clip", "1024x1024x1024", "--batch", "512", NULL);
     cli_assert_contains(huge->err, "the device's largest allocation is ");
