@@ -296,23 +296,35 @@ static void append_limits(GString *html, const MaxglComparison *c, const MaxglCo
 }
 
 /* All layers of a pass, each as often as the network has it. */
-static MaxglMeasurement sum_of(const MaxglComparedWork *work, const char *pass, guint measurer)
+typedef struct {
+    double seconds, at_limit;   /* measured; at the device's limit */
+    double foreseen, predicted; /* of those with a prediction: measured, predicted */
+} Sum;
+
+static Sum sum_of(const MaxglComparedWork *work, const char *pass, guint measurer)
 {
-    MaxglMeasurement sum = {0};
-    gboolean foreseen = TRUE;
+    Sum sum = {0};
     for (guint r = 0; r < work->rows->len; r++) {
         const MaxglComparedRow *row = g_ptr_array_index(work->rows, r);
         const MaxglMeasurement *m = &row->measurements[measurer];
         if (!g_str_equal(row->pass, pass) || m->seconds <= 0)
             continue;
         sum.seconds += row->count * m->seconds;
-        sum.of_limit += row->count * m->seconds * m->of_limit; /* seconds at the limit */
+        sum.at_limit += row->count * m->seconds * m->of_limit;
+        sum.foreseen += m->predicted > 0 ? row->count * m->seconds : 0;
         sum.predicted += row->count * m->predicted;
-        foreseen = foreseen && m->predicted > 0;
     }
-    sum.of_limit = sum.seconds > 0 ? sum.of_limit / sum.seconds : 0;
-    sum.predicted = foreseen ? sum.predicted : 0;
     return sum;
+}
+
+static void append_sum(GString *html, const Sum *sum, const Sum *first, gboolean model)
+{
+    append_cell(html, "%.1f", sum->seconds * 1e3);
+    append_cell(html, "%.0f", sum->seconds > 0 ? 100 * sum->at_limit / sum->seconds : 0);
+    if (model)
+        append_cell(html, "%.2f", sum->predicted > 0 ? sum->foreseen / sum->predicted : 0);
+    if (sum != first)
+        append_cell(html, "%.2f", sum->seconds > 0 ? first->seconds / sum->seconds : 0);
 }
 
 static void append_sums(GString *html, const MaxglComparison *c, const MaxglComparedWork *work)
@@ -320,23 +332,19 @@ static void append_sums(GString *html, const MaxglComparison *c, const MaxglComp
     static const char *const passes[] = {"inference", "forward", "backward_data", "backward_weights",
                                          "backward"};
     static const char *const plain[] = {"ms", "% of its limit", NULL}, *const foreseen[] = {
-                                                                           "ms", "predicted ms",
-                                                                           "% of its limit", NULL};
+                                                                           "ms", "% of its limit",
+                                                                           "measured ÷ predicted", NULL};
     const Column column = {.value = predicted};
     const gboolean model = is_used(c, work, &column);
     append_narrow_head(html, c, work, model ? foreseen : plain);
     for (guint p = 0; p < G_N_ELEMENTS(passes); p++) {
-        const MaxglMeasurement first = sum_of(work, passes[p], maxgl_page_by(work, 0));
+        const Sum first = sum_of(work, passes[p], maxgl_page_by(work, 0));
         g_autofree char *title = g_strdelimit(g_strdup(passes[p]), "_", ' ');
         maxgl_html(html, "<tr><td>all layers, %s</td>", title);
-        for (guint i = 0; i < work->by->len; i++) {
-            const MaxglMeasurement sum = sum_of(work, passes[p], maxgl_page_by(work, i));
-            append_cell(html, "%.1f", sum.seconds * 1e3);
-            if (model)
-                append_cell(html, "%.1f", sum.predicted * 1e3);
-            append_cell(html, "%.0f", 100 * sum.of_limit);
-            if (i > 0)
-                append_cell(html, "%.2f", maxgl_measured_ratio(&first, &sum));
+        append_sum(html, &first, &first, model);
+        for (guint i = 1; i < work->by->len; i++) {
+            const Sum sum = sum_of(work, passes[p], maxgl_page_by(work, i));
+            append_sum(html, &sum, &first, model);
         }
         g_string_append(html, "</tr>\n");
     }
