@@ -135,8 +135,7 @@ gboolean maxgl_roof_measure_matrix(MaxglContext *context, MaxglFactors factors, 
     if (!mma)
         return TRUE;
     const int m = FRAGMENTS * mma->fragment_m, n = FRAGMENTS * mma->fragment_n;
-    const int depth =
-        STEP_PIECES * maxgl_factors_piece(factors) / (mma->units > 2 ? 2 : 1); /* its substeps */
+    const int depth = STEP_PIECES * maxgl_factors_piece(factors) / mma->substeps; /* of a product */
     const gsize waves = (gsize)context->info->compute_units * (emulated ? 1 : WAVES);
     g_autofree char *options = g_strdup_printf(
         "-DUNITS=%d -DGENERATION=%d -DFACTORS=%d -DEMULATED=%d -DTM=%d -DTN=%d -DWM=%d -DWN=%d", mma->units,

@@ -32,6 +32,7 @@ typedef struct {
     guint factors;              /**< bit 1 << MaxglFactors for each that it multiplies */
     int lanes;                  /**< work-items of a wave */
     int fragment_m, fragment_n; /**< rows and columns of an instruction's result */
+    int substeps;               /**< a wave takes a step of depth in so many parts */
     int wave_m, wave_n;         /**< those of a wave's part, unless the tuning database says otherwise */
 } MaxglMma;
 
