@@ -83,9 +83,9 @@ static void append_facts(GString *html, JsonObject *run)
                         maxgl_json_number(run, "gmac_per_clip"));
     g_autofree char *data =
         g_strdup_printf("%.0f of %s", maxgl_json_number(run, "videos"), maxgl_json_string(run, "data", "?"));
-    g_autofree char *steps =
-        g_strdup_printf("%.0f of %.0f steps in %s (%s)", maxgl_json_number(run, "step"),
-                        maxgl_json_number(run, "steps"), duration, maxgl_json_string(run, "state", "?"));
+    g_autofree char *steps = g_strdup_printf(
+        "%.0f of %.0f steps in %s (%s), %s", maxgl_json_number(run, "step"), maxgl_json_number(run, "steps"),
+        duration, maxgl_json_string(run, "state", "?"), maxgl_json_string(run, "precision", "fp32"));
     g_autofree char *hardware =
         g_strdup_printf("%s, %.0f compute units; %s %s", maxgl_json_string(device, "name", "?"),
                         maxgl_json_number(device, "compute_units"), maxgl_json_string(device, "platform", ""),
