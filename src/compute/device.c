@@ -82,8 +82,54 @@ static MaxglVendor vendor_of(const char *platform)
     return MAXGL_VENDOR_OTHER;
 }
 
-/* cl_nv_device_attribute_query and cl_amd_device_attribute_query. */
-enum { NV_CAPABILITY_MAJOR = 0x4000, NV_CAPABILITY_MINOR = 0x4001, AMD_BOARD_NAME = 0x4038 };
+/* cl_nv_device_attribute_query, cl_intel_required_subgroup_size and cl_intel_device_attribute_query. */
+enum {
+    NV_CAPABILITY_MAJOR = 0x4000,
+    NV_CAPABILITY_MINOR = 0x4001,
+    INTEL_SUB_GROUP_SIZES = 0x4108,
+    INTEL_IP_VERSION = 0x4250
+};
+
+/* Version 12 is of several makes, told apart by the release. */
+static const char *intel_generation_12(guint release)
+{
+    return release < 50   ? "xe-lp"
+           : release < 55 ? "xe-hp"
+           : release < 60 ? "xe-hpg"
+           : release < 70 ? "xe-hpc"
+                          : "xe-lpg";
+}
+
+char *maxgl_intel_architecture(guint32 ip_version, gsize least_sub_group, const char *extensions)
+{
+    const guint architecture = ip_version >> 22, release = ip_version >> 14 & 0xff;
+    if (architecture == 12)
+        return g_strdup(intel_generation_12(release));
+    if (architecture >= 20)
+        return g_strdup_printf("xe%u", architecture / 10);
+    if (architecture >= 8)
+        return g_strdup_printf("gen%u", architecture);
+    if (strstr(extensions, "cl_intel_subgroup_matrix_multiply_accumulate"))
+        return g_strdup(least_sub_group >= 16 ? "xe-hpc" : "xe-hpg");
+    return g_strdup(strstr(extensions, "cl_khr_fp64") ? "gen9" : "xe-lp");
+}
+
+gsize maxgl_intel_least_sub_group(cl_device_id device)
+{
+    size_t sizes[8], bytes = 0, least = 0;
+    if (clGetDeviceInfo(device, INTEL_SUB_GROUP_SIZES, sizeof sizes, sizes, &bytes) != CL_SUCCESS)
+        return 0;
+    for (gsize i = 0; i < bytes / sizeof *sizes; i++)
+        least = i == 0 ? sizes[i] : MIN(least, sizes[i]);
+    return least;
+}
+
+static char *architecture_of_intel(cl_device_id device, const char *extensions)
+{
+    const gboolean says = strstr(extensions, "cl_intel_device_attribute_query") != NULL;
+    return maxgl_intel_architecture(says ? (guint32)device_number(device, INTEL_IP_VERSION) : 0,
+                                    maxgl_intel_least_sub_group(device), extensions);
+}
 
 static char *architecture_of(cl_device_id device, const MaxglDeviceInfo *info, const char *extensions)
 {
@@ -100,8 +146,7 @@ static char *architecture_of(cl_device_id device, const MaxglDeviceInfo *info, c
     if (info->vendor == MAXGL_VENDOR_AMD && g_str_has_prefix(info->name, "gfx"))
         return g_strndup(info->name, strcspn(info->name, ":"));
     if (info->vendor == MAXGL_VENDOR_INTEL)
-        return g_strdup(strstr(extensions, "cl_intel_subgroup_matrix_multiply_accumulate") ? "xe-matrix"
-                                                                                           : "xe");
+        return architecture_of_intel(device, extensions);
     return g_strdup("unknown");
 }
 

@@ -15,7 +15,21 @@ cl_device_id maxgl_device_handle(const MaxglDeviceInfo *info, cl_platform_id *pl
 gboolean maxgl_device_cut(const MaxglDeviceInfo *info, guint parts, cl_device_id *handles,
                           MaxglDeviceInfo **infos, GError **error);
 
-/** Whether the tuning database knows the device's architecture, so that its speed is more than a guess. */
+/**
+ * Tuning class of a device of Intel's: "gen9", "gen11", "xe-lp", "xe-hp", "xe-hpg", "xe-hpc", "xe-lpg",
+ * "xe2", …
+ * @ip_version: CL_DEVICE_IP_VERSION_INTEL, architecture << 22 | release << 14 | revision as drivers give it
+ * (12.55 to 12.57 are the Xe-HPG of Arc A, 12.60 and 12.61 Xe-HPC, 20.1 and 20.4 Xe2), or 0 where the driver
+ * does not say. Then it is guessed from the least sub-group, whether there are matrix units and, as Gen9 has
+ * doubles and Xe-LP has not, the fp64 among @extensions. Caller frees.
+ */
+char *maxgl_intel_architecture(guint32 ip_version, gsize least_sub_group, const char *extensions);
+
+/** The smallest sub-group of a device of Intel's; 0 if it does not say. */
+gsize maxgl_intel_least_sub_group(cl_device_id device);
+
+/** Whether the tuning database knows the device's architecture by measurement, so that its speed is more than
+ * a guess. */
 gboolean maxgl_device_is_tuned(const MaxglDeviceInfo *info);
 
 #endif

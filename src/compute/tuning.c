@@ -24,10 +24,11 @@ enum {
     FITS_SHAPE = 1,
     FITS_TYPE = 2,
     FITS_VENDOR = 4,
-    FITS_ARCHITECTURE = 8,
-    FITS_DEVICE = 16,
-    FROM_USER = 32,
-    FROM_TRIAL = 64
+    FITS_ARCHITECTURES = 8, /* a pattern */
+    FITS_ARCHITECTURE = 16,
+    FITS_DEVICE = 32,
+    FROM_USER = 64,
+    FROM_TRIAL = 128
 };
 
 static void entry_free(Entry *entry)
@@ -58,6 +59,26 @@ static gboolean fits(const config_setting_t *setting, const char *key, const cha
     return g_ascii_strcasecmp(word, value) == 0;
 }
 
+/* The same for the architecture, which can be a pattern for several. */
+static gboolean fits_architecture(const config_setting_t *setting, const char *architecture, int *specificity)
+{
+    const char *word = NULL;
+    if (!config_setting_lookup_string(setting, "architecture", &word))
+        return TRUE;
+    if (!strpbrk(word, "*?"))
+        return fits(setting, "architecture", architecture, FITS_ARCHITECTURE, specificity);
+    g_autofree char *pattern = g_ascii_strdown(word, -1), *lower = g_ascii_strdown(architecture, -1);
+    *specificity += FITS_ARCHITECTURES;
+    return g_pattern_match_simple(pattern, lower);
+}
+
+/* Entries that come from counting and not from a clock say so. */
+static gboolean is_modelled(const config_setting_t *setting)
+{
+    const char *note = NULL;
+    return config_setting_lookup_string(setting, "note", &note) && g_str_has_prefix(note, "modelled");
+}
+
 static char *value_text(const config_setting_t *value)
 {
     switch (config_setting_type(value)) {
@@ -86,10 +107,10 @@ static gboolean add_entry(MaxglTuning *tuning, const MaxglDeviceInfo *device, co
     int specificity = base;
     if (!fits(setting, "type", maxgl_device_type_name(device->type), FITS_TYPE, &specificity) ||
         !fits(setting, "vendor", maxgl_vendor_name(device->vendor), FITS_VENDOR, &specificity) ||
-        !fits(setting, "architecture", device->architecture, FITS_ARCHITECTURE, &specificity) ||
+        !fits_architecture(setting, device->architecture, &specificity) ||
         !fits(setting, "device", device->name, FITS_DEVICE, &specificity))
         return TRUE;
-    if (specificity & (FITS_ARCHITECTURE | FITS_DEVICE))
+    if (specificity & (FITS_ARCHITECTURES | FITS_ARCHITECTURE | FITS_DEVICE) && !is_modelled(setting))
         tuning->knows_architecture = TRUE;
 
     Entry *entry = entry_new(kernel);

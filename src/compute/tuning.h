@@ -20,9 +20,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglTuning, maxgl_tuning_free)
  * @fallback.
  *
  * Of all entries that match, the most specific one that sets the parameter wins: the user's file before the
- * shipped ones; then device name before architecture before vendor before type before default; then an entry
- * for the shape before one without; then the later in the file. An entry's shape is a glob pattern ("k3x3x3
- * s1* w14 *").
+ * shipped ones; then device name before architecture before a pattern for architectures ("gfx11*") before
+ * vendor before type before default; then an entry for the shape before one without; then the later in the
+ * file. An entry's shape is a glob pattern ("k3x3x3 s1* w14 *").
  */
 int maxgl_tuning_int(const MaxglTuning *tuning, const char *kernel, const char *shape, const char *name,
                      int fallback);
@@ -73,7 +73,8 @@ gboolean maxgl_tuning_save(const char *path, const MaxglDeviceInfo *device, cons
 /** All entries that apply, as text: the same for the same entries. Caller frees. */
 char *maxgl_tuning_text(const MaxglTuning *tuning);
 
-/** Whether some entry is for this very architecture or device. */
+/** Whether some entry is for this very architecture, or several with this one among them, or device, and has
+ * no note that begins with "modelled". */
 gboolean maxgl_tuning_knows_architecture(const MaxglTuning *tuning);
 
 #endif

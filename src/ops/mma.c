@@ -50,21 +50,16 @@ static const MaxglMma *family_named(const char *name)
     return NULL;
 }
 
-/* cl_intel_required_subgroup_size. */
-enum { INTEL_SUB_GROUP_SIZES = 0x4108 };
-
 /* Intel's units are as wide as the smallest sub-group that the device has. */
 static const MaxglMma *family_of_intel(const MaxglContext *context)
 {
-    size_t sizes[8], bytes = 0, least = G_MAXSIZE;
-    if (g_str_equal(context->info->architecture, "xe-hpg"))
-        return family_named("xe8");
-    if (g_str_equal(context->info->architecture, "xe-hpc") || g_str_equal(context->info->architecture, "xe2"))
-        return family_named("xe16");
-    if (clGetDeviceInfo(context->device, INTEL_SUB_GROUP_SIZES, sizeof sizes, sizes, &bytes) != CL_SUCCESS)
-        return NULL;
-    for (gsize i = 0; i < bytes / sizeof *sizes; i++)
-        least = MIN(least, sizes[i]);
+    static const struct {
+        const char *architecture, *family;
+    } known[] = {{"xe-hpg", "xe8"}, {"xe-lpg", "xe8"}, {"xe-hpc", "xe16"}, {"xe2", "xe16"}, {"xe3", "xe16"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(known); i++)
+        if (g_str_equal(context->info->architecture, known[i].architecture))
+            return family_named(known[i].family);
+    const gsize least = maxgl_intel_least_sub_group(context->device);
     return least == 16 ? family_named("xe16") : least == 8 ? family_named("xe8") : NULL;
 }
 

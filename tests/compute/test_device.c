@@ -108,6 +108,48 @@ static void test_auto_descends(void **state)
     }
 }
 
+static guint32 ip_version(guint architecture, guint release, guint revision)
+{
+    return architecture << 22 | release << 14 | revision;
+}
+
+/* Versions as drivers give them: SKL 9.0.9, ICL 11.0.0, TGL 12.0.0, DG1 12.10.0, DG2-G10 12.55.8,
+ * PVC 12.60.7, MTL 12.70.4, ARL-H 12.74.4, BMG 20.1.4, LNL 20.4.4, PTL 30.0.4. */
+static void test_architectures_of_intel(void **state)
+{
+    static const char matrix[] = "cl_khr_fp16 cl_intel_subgroup_matrix_multiply_accumulate";
+    const struct {
+        guint32 version;
+        gsize least;
+        const char *extensions, *architecture;
+    } cases[] = {
+        {0x02400009, 8, "", "gen9"},
+        {ip_version(8, 0, 0), 8, "", "gen8"},
+        {ip_version(11, 0, 0), 8, "", "gen11"},
+        {0x03000000, 8, "", "xe-lp"},
+        {ip_version(12, 10, 0), 8, "", "xe-lp"},
+        {ip_version(12, 50, 4), 8, matrix, "xe-hp"},
+        {0x030dc008, 8, matrix, "xe-hpg"},
+        {ip_version(12, 57, 0), 8, matrix, "xe-hpg"},
+        {0x030f0007, 16, matrix, "xe-hpc"},
+        {ip_version(12, 70, 4), 8, "", "xe-lpg"},
+        {ip_version(12, 74, 4), 8, matrix, "xe-lpg"},
+        {0x05004004, 16, matrix, "xe2"},
+        {ip_version(20, 4, 4), 16, matrix, "xe2"},
+        {ip_version(30, 0, 4), 16, matrix, "xe3"},
+        /* not said: guessed */
+        {0, 8, matrix, "xe-hpg"},
+        {0, 16, matrix, "xe-hpc"},
+        {0, 8, "cl_khr_fp64 cl_khr_fp16", "gen9"},
+        {0, 8, "cl_khr_fp16", "xe-lp"},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *architecture =
+            maxgl_intel_architecture(cases[i].version, cases[i].least, cases[i].extensions);
+        assert_string_equal(architecture, cases[i].architecture);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_what_matches_nothing_or_too_much),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_auto_descends),
+        cmocka_unit_test(test_architectures_of_intel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,8 +45,9 @@ static void test_the_closest_entry_wins(void **state)
         "{ kernel = \"k\"; shape = \"w14 *\"; parameters = { x = 1; }; }",
         "{ kernel = \"k\"; type = \"GPU\"; parameters = { x = 2; }; }",
         "{ kernel = \"k\"; vendor = \"AMD\"; parameters = { x = 3; }; }",
-        "{ kernel = \"k\"; architecture = \"gfx90a\"; parameters = { x = 4; }; }",
-        "{ kernel = \"k\"; device = \"mi210\"; parameters = { x = 5; }; }",
+        "{ kernel = \"k\"; architecture = \"GFX9*\"; parameters = { x = 4; }; }",
+        "{ kernel = \"k\"; architecture = \"gfx90a\"; parameters = { x = 5; }; }",
+        "{ kernel = \"k\"; device = \"mi210\"; parameters = { x = 6; }; }",
     };
     for (int front = 0; front < 2; front++) {
         g_autofree char *list = g_strdup("{ kernel = \"other\"; parameters = { x = 99; }; }");
@@ -72,11 +73,36 @@ static void test_entries_of_others_do_not_count(void **state)
     static const char text[] = "entries = ({ kernel = \"k\"; type = \"CPU\"; parameters = { x = 1; }; },"
                                "{ kernel = \"k\"; vendor = \"nvidia\"; parameters = { x = 2; }; },"
                                "{ kernel = \"k\"; architecture = \"sm_90\"; parameters = { x = 3; }; },"
+                               "{ kernel = \"k\"; architecture = \"gfx11*\"; parameters = { x = 5; }; },"
                                "{ kernel = \"k\"; device = \"MI300\"; parameters = { x = 4; }; });";
     g_autoptr(MaxglTuning) tuning = load(&gpu, text, NULL);
     assert_non_null(tuning);
     assert_int_equal(maxgl_tuning_int(tuning, "k", NULL, "x", -1), -1);
     assert_false(maxgl_tuning_knows_architecture(tuning));
+}
+
+/* Only what was measured makes a device a known one. */
+static void test_modelled_entries_are_no_knowledge(void **state)
+{
+    static const struct {
+        const char *entry;
+        gboolean knows;
+    } cases[] = {
+        {"architecture = \"gfx90a\"; note = \"modelled: 3 waves a SIMD\";", FALSE},
+        {"architecture = \"gfx9*\"; note = \"modelled\";", FALSE},
+        {"architecture = \"gfx90a\"; note = \"measured, ROCm 6.2\";", TRUE},
+        {"architecture = \"gfx9*\";", TRUE},
+        {"device = \"MI210\";", TRUE},
+        {"vendor = \"amd\";", FALSE},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text =
+            g_strdup_printf("entries = ({ kernel = \"k\"; %s parameters = { x = 1; }; });", cases[i].entry);
+        g_autoptr(MaxglTuning) tuning = load(&gpu, text, NULL);
+        assert_non_null(tuning);
+        assert_int_equal(maxgl_tuning_int(tuning, "k", NULL, "x", -1), 1);
+        assert_int_equal(maxgl_tuning_knows_architecture(tuning), cases[i].knows);
+    }
 }
 
 static void test_the_later_of_equals(void **state)
@@ -225,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_the_closest_entry_wins),
         TEST(test_entries_of_others_do_not_count),
+        TEST(test_modelled_entries_are_no_knowledge),
         TEST(test_the_later_of_equals),
         TEST(test_the_user_comes_first),
         TEST(test_what_is_wrong_is_named),
