@@ -16,6 +16,12 @@
 #include "vector.clh"
 
 #define ROWS (TILE * TILES)
+// Where a group is one tile, what is kept for its rows can be registers: if loops over them are written out.
+#if TILES == 1
+#define UNROLL_ROWS _Pragma("unroll")
+#else
+#define UNROLL_ROWS
+#endif
 #define UNITS (VECTOR * VECTORS)
 
 typedef MAXGL_PASTE(int, VECTOR) intv;
@@ -355,6 +361,7 @@ kernel void concat_backward_features(global const WORD *kept, global float *work
     global const float *weights = workspace + panels_at + (size_t)panel * width * UNITS;
     global const float *right = workspace + right_at + ((size_t)group * width + panel * UNITS) * ROWS;
     floatv right_sum[ROWS][VECTORS];
+    UNROLL_ROWS
     for (int m = 0; m < ROWS; m++)
 #pragma unroll
         for (int u = 0; u < VECTORS; u++)
@@ -399,6 +406,7 @@ kernel void concat_backward_features(global const WORD *kept, global float *work
             AT(u, workspace + partial_at + at * width + panel * UNITS) = left_sum[u];
     }
     const Layout layout = {blocks, pixels, block};
+    UNROLL_ROWS
     for (int m = 0; m < ROWS; m++) {
         const int q = group * ROWS + m;
         for (int u = 0; u < VECTORS; u++)
@@ -469,8 +477,10 @@ kernel void dot_backward_left(global const float *workspace, uint right_at, uint
                 sum[n] = fma((floatv)dscore[min(i + n, lefts - 1) * ROWS + m], b, sum[n]);
         }
     }
-    for (int n = 0; n < TILE && i + n < lefts; n++)
-        store_channels(scale * sum[n], dleft, layout, first + i + n, v * VECTOR, 0, add);
+    UNROLL_ROWS
+    for (int n = 0; n < TILE; n++)
+        if (i + n < lefts)
+            store_channels(scale * sum[n], dleft, layout, first + i + n, v * VECTOR, 0, add);
 }
 
 // One group of right rows, VECTOR channels.
@@ -495,6 +505,7 @@ kernel void dot_backward_right(global const float *workspace, uint left_at, uint
             for (int m = 0; m < TILE; m++)
                 sum[m] = fma((floatv)dscore[m], a, sum[m]);
         }
+        UNROLL_ROWS
         for (int m = 0; m < TILE; m++) {
             const int q = group * ROWS + tile * TILE + m;
             store_right(scale * sum[m], dright, layout, first, rights, q, v * VECTOR, add);

@@ -15,6 +15,7 @@ typedef struct {
     MaxglTuning *tuning;
     GHashTable *programs;           /**< key → cl_program, see program.h */
     gboolean keeps_programs;        /**< on disk; not where the driver does so itself, see program.h */
+    GPtrArray *listed;              /**< see maxgl_program_list(); or NULL */
     GHashTable *profile;            /**< label → times, when MAXGL_PROFILE is set; else NULL */
     struct MaxglProgress *building; /**< of programs, while it is shown */
     double build_seconds;           /**< spent on that since something ran */

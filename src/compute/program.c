@@ -75,6 +75,27 @@ static gboolean expand(const char *file, GHashTable *seen, int depth, GString *o
     return TRUE;
 }
 
+/* Compilers that take wide sub-groups by themselves run short of registers: all kernels get the same narrower
+ * ones. */
+static void require_sub_group(MaxglContext *context, GString *out)
+{
+    const int size = maxgl_tuning_int(context->tuning, "program", NULL, "sub_group", 0);
+    if (size > 0 && context->info->vendor == MAXGL_VENDOR_INTEL)
+        g_string_append_printf(out,
+                               "#define __kernel __attribute__((intel_reqd_sub_group_size(%d))) "
+                               "__kernel\n#define kernel __kernel\n",
+                               size);
+}
+
+char *maxgl_program_source(MaxglContext *context, const char *file, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    GString *source = g_string_new(NULL);
+    require_sub_group(context, source);
+    const gboolean ok = expand(file, seen, 0, source, error);
+    return g_string_free(source, !ok);
+}
+
 static char *cache_key(MaxglContext *context, const char *source, const char *options)
 {
     const MaxglDeviceInfo *info = context->info;
@@ -225,11 +246,10 @@ static cl_program get_program(MaxglContext *context, const char *file, const cha
     if (program)
         return program;
 
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr(GString) source = g_string_new(NULL);
-    if (!expand(file, seen, 0, source, error))
+    g_autofree char *source = maxgl_program_source(context, file, error);
+    if (!source)
         return NULL;
-    g_autofree char *key = cache_key(context, source->str, all_options);
+    g_autofree char *key = cache_key(context, source, all_options);
     g_autofree char *entry = g_strconcat(key, ".bin", NULL);
     g_autofree char *path = g_build_filename(maxgl_program_cache_dir(), entry, NULL);
 
@@ -239,7 +259,7 @@ static cl_program get_program(MaxglContext *context, const char *file, const cha
     program = context->keeps_programs ? load_cached(context, path, all_options) : NULL;
     if (!program) {
         const gint64 start = g_get_monotonic_time();
-        program = compile(context, file, source->str, all_options, error);
+        program = compile(context, file, source, all_options, error);
         if (program && context->keeps_programs)
             store_cached(program, path);
         note_built(context, file, (double)(g_get_monotonic_time() - start) * 1e-6);
@@ -251,9 +271,46 @@ static cl_program get_program(MaxglContext *context, const char *file, const cha
     return program;
 }
 
+static void listed_free(MaxglListedKernel *listed)
+{
+    g_free(listed->file);
+    g_free(listed->kernel);
+    g_free(listed->options);
+    g_free(listed);
+}
+
+GPtrArray *maxgl_program_list_new(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)listed_free);
+}
+
+void maxgl_program_list(MaxglContext *context, GPtrArray *kernels)
+{
+    context->listed = kernels;
+}
+
+void maxgl_program_note(MaxglContext *context, const char *file, const char *kernel, const char *options,
+                        gsize items)
+{
+    for (guint i = 0; context->listed && i < context->listed->len; i++) {
+        MaxglListedKernel *l = g_ptr_array_index(context->listed, i);
+        if (g_str_equal(l->file, file) && g_str_equal(l->kernel, kernel) &&
+            g_str_equal(l->options, options)) {
+            l->items = MAX(l->items, items);
+            return;
+        }
+    }
+    if (!context->listed)
+        return;
+    MaxglListedKernel *listed = g_new0(MaxglListedKernel, 1);
+    *listed = (MaxglListedKernel){g_strdup(file), g_strdup(kernel), g_strdup(options), items};
+    g_ptr_array_add(context->listed, listed);
+}
+
 cl_kernel maxgl_kernel_new(MaxglContext *context, const char *file, const char *name, const char *options,
                            GError **error)
 {
+    maxgl_program_note(context, file, name, options, 0);
     cl_program program = get_program(context, file, options, error);
     if (!program)
         return NULL;

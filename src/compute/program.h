@@ -7,7 +7,8 @@
 
 /**
  * A new kernel object @name from cl/@file, built with @options ("-DRW=14 -DKU=2"); "-cl-std=CL1.2" is always
- * added, and on Oclgrind "-DINTERPRETED": it crashes on some shuffles.
+ * added, and on Oclgrind "-DINTERPRETED": it crashes on some shuffles. Where the tuning database has a number
+ * above 0 for "program", "sub_group", every kernel of Intel's platform is built for sub-groups of that size.
  *
  * The program is looked for in the context, then in the disk cache ($MAXGL_CACHE_DIR, or maxgl/ in the user's
  * cache folder), then compiled from source with #include "x.clh" expanded (from $MAXGL_KERNEL_DIR where set,
@@ -21,6 +22,29 @@
  */
 cl_kernel maxgl_kernel_new(MaxglContext *context, const char *file, const char *name, const char *options,
                            GError **error);
+
+/** A kernel that a list was asked for, see maxgl_program_list(). */
+typedef struct {
+    char *file, *kernel, *options;
+    gsize items; /**< of a work-group, the most of all launches; 0: the driver chooses */
+} MaxglListedKernel;
+
+/**
+ * From now on sequences on @context build nothing and do nothing when run: what they would launch goes into
+ * @kernels instead (of MaxglListedKernel, see maxgl_program_list_new()), each once. For looking at what
+ * another device would be given, with its description in the place of @context's.
+ */
+void maxgl_program_list(MaxglContext *context, GPtrArray *kernels);
+
+/** An empty array that frees its kernels. */
+GPtrArray *maxgl_program_list_new(void);
+
+/** Notes a kernel, if @context has a list. */
+void maxgl_program_note(MaxglContext *context, const char *file, const char *kernel, const char *options,
+                        gsize items);
+
+/** The whole text of cl/@file as @context's compiler gets it, with what it includes. Caller frees. */
+char *maxgl_program_source(MaxglContext *context, const char *file, GError **error);
 
 /** From now on it is shown on stderr (base/progress.h) when programs that are in no cache take longer than a
  * second to build. For programs that talk to a person. */

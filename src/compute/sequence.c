@@ -159,7 +159,10 @@ gboolean maxgl_sequence_add(MaxglSequence *sequence, const MaxglLaunch *launch, 
                             const char *types, ...)
 {
     MaxglContext *context = sequence->context;
-    if (sequence->dry)
+    if (context->listed)
+        maxgl_program_note(context, launch->file, launch->kernel, launch->options ? launch->options : "",
+                           launch->local[0] * MAX(launch->local[1], 1) * MAX(launch->local[2], 1));
+    if (sequence->dry || context->listed)
         return TRUE;
     Step *step = step_new(STEP_KERNEL, launch->label ? launch->label : launch->kernel);
     step->dims = (cl_uint)launch->dims;
@@ -308,6 +311,8 @@ gboolean maxgl_sequence_run(MaxglSequence *sequence, GError **error)
 {
     MaxglContext *context = sequence->context;
     g_return_val_if_fail(!sequence->dry, FALSE);
+    if (context->listed)
+        return TRUE;
     g_autoptr(MaxglProgress) progress = NULL;
     const gint64 start = g_get_monotonic_time();
     const gboolean watched =

@@ -1,6 +1,7 @@
 #include "ops/conv3d_mma.h"
 
 #include "ops/mma.h"
+#include "ops/tile.h"
 #include <maxgl/error.h>
 
 enum { STEP_PIECES = 4, MOST_TAPS = 10 }; /* of cl/mma.clh and cl/conv3d_mma.clh */
@@ -192,9 +193,7 @@ static gboolean choose_tile(MaxglContext *context, const MaxglConv3d *conv, Maxg
 /* Besides BI, BO or SOURCE_BLOCK, RESULT_BLOCK. */
 static char *tile_options(const Tile *t, const MaxglConv3d *conv, const MaxglDeviceInfo *device)
 {
-    g_autofree char *limit = t->registers && device->vendor == MAXGL_VENDOR_NVIDIA
-                                 ? g_strdup_printf(" -cl-nv-maxrregcount=%d", t->registers)
-                                 : g_strdup("");
+    g_autofree char *limit = maxgl_tile_register_option(t->registers, device);
     return g_strdup_printf("-DUNITS=%d -DGENERATION=%d -DFACTORS=%d -DEMULATED=%d -DTM=%d -DTN=%d -DWM=%d "
                            "-DWN=%d -DBUFFERS=%d -DX_STORAGE=%d -DY_STORAGE=%d%s",
                            t->mma->units, t->mma->generation, t->factors, t->emulated, t->tm, t->tn, t->wm,

@@ -10,7 +10,7 @@
  *   WM, WN      rows and columns of the product that a wave makes; multiples of the instruction's
  *   TM, TN      those of a work-group
  *   BUFFERS     1 or 2 copies of the tiles in local memory
- *   REGISTERS   the most a work-item may have, on NVIDIA's platform; 0 leaves it to the compiler
+ *   REGISTERS   as for conv3d_gemm, see ops/tile.h
  *   GROUPS      work-groups that fill the device: with fewer, tiles are halved, or the sum over pixels is cut
  *
  * The order of summation depends on these parameters and the convolution alone.

@@ -116,11 +116,17 @@ gboolean maxgl_tile_choose(MaxglContext *context, const MaxglTileUse *use, const
     return TRUE;
 }
 
+char *maxgl_tile_register_option(int registers, const MaxglDeviceInfo *device)
+{
+    if (registers && device->vendor == MAXGL_VENDOR_NVIDIA)
+        return g_strdup_printf(" -cl-nv-maxrregcount=%d", registers);
+    return g_strdup(registers >= 256 && device->vendor == MAXGL_VENDOR_INTEL ? " -cl-intel-256-GRF-per-thread"
+                                                                             : "");
+}
+
 char *maxgl_tile_options(const MaxglTile *tile, const MaxglDeviceInfo *device)
 {
-    g_autofree char *limit = tile->registers && device->vendor == MAXGL_VENDOR_NVIDIA
-                                 ? g_strdup_printf(" -cl-nv-maxrregcount=%d", tile->registers)
-                                 : g_strdup("");
+    g_autofree char *limit = maxgl_tile_register_option(tile->registers, device);
     return g_strdup_printf("-DTM=%d -DTN=%d -DTK=%d -DWM=%d -DWN=%d -DBUFFERS=%d -DUNROLL=%d%s", tile->tm,
                            tile->tn, tile->tk, tile->wm, tile->wn, tile->buffers, tile->unroll, limit);
 }

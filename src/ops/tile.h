@@ -33,9 +33,10 @@ typedef struct {
  *   WM, WN      rows and columns of a work-item's part of it; powers of two, at least 4
  *   BUFFERS     1 or 2 copies of the tile in local memory
  *   UNROLL      steps of depth written out in the inner loop
- *   REGISTERS   the most a work-item may have, on NVIDIA's platform; 0 leaves it to the compiler
- *   GROUPS      work-groups that fill the device: with fewer, tiles are halved, or the sum is cut
- *   ITEMS       the fewest work-items in a group that halving may lead to
+ *   REGISTERS   NVIDIA's platform: the most a work-item may have; Intel's: 256 gives each thread so many, and
+ * a compute unit half the threads; 0 leaves it to the compiler GROUPS      work-groups that fill the device:
+ * with fewer, tiles are halved, or the sum is cut ITEMS       the fewest work-items in a group that halving
+ * may lead to
  *
  * made smaller where local memory, few rows or few groups ask for it. MAXGL_ERROR_FORMAT if the parameters
  * make no tile.
@@ -45,6 +46,9 @@ gboolean maxgl_tile_choose(MaxglContext *context, const MaxglTileUse *use, const
 
 /** Work-groups of a product. */
 gsize maxgl_tile_groups(const MaxglTile *tile, const MaxglProduct *product);
+
+/** What the device's compiler is told of REGISTERS, after a space, or ""; caller frees. */
+char *maxgl_tile_register_option(int registers, const MaxglDeviceInfo *device);
 
 /** "-DTM=64 …"; caller frees. */
 char *maxgl_tile_options(const MaxglTile *tile, const MaxglDeviceInfo *device);

@@ -3,6 +3,7 @@
 #include "compute/buffer.h"
 #include "compute/opencl.h"
 #include "compute/program.h"
+#include "compute/sequence.h"
 
 #include <glib/gstdio.h>
 #include <maxgl/error.h>
@@ -170,6 +171,55 @@ static void test_ctrl_c_ends_building(void **state)
     assert_int_equal(entries(NULL), 0);
 }
 
+/* What would be launched is noted once, with its largest group; a kernel that is not there does not
+ * matter, since nothing is built, and running does nothing. */
+static void test_kernels_are_listed(void **state)
+{
+    static const gsize groups[] = {8, 16, 4};
+    g_autoptr(MaxglContext) context = maxgl_context_open(NULL, NULL);
+    g_autoptr(GPtrArray) listed = maxgl_program_list_new();
+    assert_non_null(context);
+    maxgl_program_list(context, listed);
+    g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
+    for (guint i = 0; i < G_N_ELEMENTS(groups); i++) {
+        const MaxglLaunch launch = {.file = "nowhere.cl",
+                                    .kernel = "nothing",
+                                    .options = "-DX=1",
+                                    .dims = 1,
+                                    .global = {64},
+                                    .local = {groups[i]}};
+        assert_true(maxgl_sequence_add(sequence, &launch, NULL, "m", NULL));
+    }
+    const MaxglLaunch other = {
+        .file = "nowhere.cl", .kernel = "nothing", .options = "-DX=2", .dims = 1, .global = {64}};
+    assert_true(maxgl_sequence_add(sequence, &other, NULL, "m", NULL));
+    assert_true(maxgl_sequence_run(sequence, NULL));
+    assert_int_equal(listed->len, 2);
+    const MaxglListedKernel *first = g_ptr_array_index(listed, 0), *second = g_ptr_array_index(listed, 1);
+    assert_string_equal(first->file, "nowhere.cl");
+    assert_string_equal(first->kernel, "nothing");
+    assert_string_equal(first->options, "-DX=1");
+    assert_int_equal(first->items, 16);
+    assert_string_equal(second->options, "-DX=2");
+    assert_int_equal(second->items, 0);
+}
+
+/* Kernels are built for the sub-group that the database names, on Intel's platform alone. */
+static void test_sub_groups(void **state)
+{
+    g_autoptr(MaxglContext) context = maxgl_context_open(NULL, NULL);
+    assert_non_null(context);
+    maxgl_tuning_try(context->tuning, "program", NULL, "sub_group", "16");
+    write_kernel("sub.cl", "__kernel void sub(__global int *x) { *x = 1; }\n");
+    g_autofree char *elsewhere = maxgl_program_source(context, "sub.cl", NULL);
+    assert_true(g_str_has_prefix(elsewhere, "#line 1 \"cl/sub.cl\"\n__kernel"));
+    const MaxglVendor vendor = context->info->vendor;
+    context->info->vendor = MAXGL_VENDOR_INTEL;
+    g_autofree char *intel = maxgl_program_source(context, "sub.cl", NULL);
+    context->info->vendor = vendor;
+    assert_non_null(strstr(intel, "intel_reqd_sub_group_size(16)"));
+}
+
 int main(void)
 {
     kernels = g_dir_make_tmp("maxgl-kernels-XXXXXX", NULL);
@@ -183,6 +233,8 @@ int main(void)
         TEST(test_damaged_entries_are_built_again),
         TEST(test_a_cache_that_cannot_be_written),
         TEST(test_errors_say_where),
+        TEST(test_kernels_are_listed),
+        TEST(test_sub_groups),
         TEST(test_ctrl_c_ends_building),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
