@@ -320,3 +320,15 @@ cl_kernel maxgl_kernel_new(MaxglContext *context, const char *file, const char *
         return NULL;
     return kernel;
 }
+
+gsize maxgl_kernel_group_limit(const MaxglContext *context, cl_kernel kernel)
+{
+    size_t limit = 0, multiple = 0;
+    clGetKernelWorkGroupInfo(kernel, context->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
+    clGetKernelWorkGroupInfo(kernel, context->device, CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE,
+                             sizeof multiple, &multiple, NULL);
+    /* Rusticl of Mesa 22.3 answers with the preferred multiple, and runs groups up to the device's limit. */
+    if (limit == multiple && strcmp(context->info->platform_name, "rusticl") == 0)
+        return context->info->max_work_group;
+    return limit;
+}

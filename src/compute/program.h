@@ -46,6 +46,9 @@ void maxgl_program_note(MaxglContext *context, const char *file, const char *ker
 /** The whole text of cl/@file as @context's compiler gets it, with what it includes. Caller frees. */
 char *maxgl_program_source(MaxglContext *context, const char *file, GError **error);
 
+/** The most work-items that a work-group of @kernel may have. */
+gsize maxgl_kernel_group_limit(const MaxglContext *context, cl_kernel kernel);
+
 /** From now on it is shown on stderr (base/progress.h) when programs that are in no cache take longer than a
  * second to build. For programs that talk to a person. */
 void maxgl_program_show_progress(void);

@@ -136,10 +136,9 @@ static gboolean bind_arguments(Step *step, const char *types, va_list args, GErr
 
 static gboolean check_limits(MaxglContext *context, const Step *step, GError **error)
 {
-    size_t group = 0, items = step->has_local ? 1 : 0;
+    const gsize group = maxgl_kernel_group_limit(context, step->kernel);
+    size_t items = step->has_local ? 1 : 0;
     cl_ulong local_bytes = 0;
-    clGetKernelWorkGroupInfo(step->kernel, context->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof group, &group,
-                             NULL);
     clGetKernelWorkGroupInfo(step->kernel, context->device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes,
                              &local_bytes, NULL);
     for (cl_uint i = 0; step->has_local && i < step->dims; i++)

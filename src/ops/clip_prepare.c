@@ -93,9 +93,7 @@ static gboolean build_kernels(MaxglClipPreparer *p, GError **error)
         p->kernels[k] = maxgl_kernel_new(p->context, "clip_prepare.cl", kernel_names[k], options, error);
         if (!p->kernels[k])
             return FALSE;
-        size_t most = 0;
-        clGetKernelWorkGroupInfo(p->kernels[k], p->context->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof most,
-                                 &most, NULL);
+        const gsize most = maxgl_kernel_group_limit(p->context, p->kernels[k]);
         const gsize wanted = MAX(p->group[0] * p->group[1], (gsize)p->grey_lanes);
         if (wanted > most) {
             g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT,
