@@ -1,5 +1,6 @@
 #include "ops/conv3d_mma.h"
 
+#include "ops/conv3d_mma_clip.h"
 #include "ops/mma.h"
 #include "ops/tile.h"
 #include <maxgl/error.h>
@@ -38,7 +39,7 @@ static gsize padded_channels(const MaxglShape *shape)
 
 static MaxglFactors factors_of(const MaxglConv3d *conv)
 {
-    switch (conv->input.storage) {
+    switch (conv->out_storage) { /* and of the input, unless that is a clip */
     case MAXGL_FLOAT16:
         return MAXGL_FACTORS_FP16;
     case MAXGL_BFLOAT16:
@@ -61,9 +62,35 @@ static const MaxglMma *units_of(MaxglContext *context, const MaxglConv3d *conv, 
     return mma;
 }
 
-static Product product_of(const MaxglConv3d *conv, MaxglConv3dPass pass)
+/* What the kernels compute: the convolution itself, or that of pieces which a clip's becomes. */
+typedef struct {
+    const MaxglConv3d *asked;
+    gboolean is_clip;
+    MaxglConv3d conv;
+    MaxglShape out; /* as asked for */
+} Problem;
+
+static gboolean is_clip(const MaxglConv3d *conv)
 {
-    const MaxglShape *in = &conv->input, out = maxgl_conv3d_output(conv);
+    return conv->input.block % maxgl_factors_piece(factors_of(conv)) != 0;
+}
+
+static Problem problem_of(MaxglContext *context, const MaxglConv3d *conv)
+{
+    Problem problem = {.asked = conv, .conv = *conv, .out = maxgl_conv3d_output(conv)};
+    MaxglFactors factors;
+    gboolean emulated;
+    if (is_clip(conv) && units_of(context, conv, &factors, &emulated)) {
+        problem.is_clip = TRUE;
+        problem.conv = maxgl_mma_clip_of(conv, factors).conv;
+    }
+    return problem;
+}
+
+static Product product_of(const Problem *problem, MaxglConv3dPass pass)
+{
+    const MaxglConv3d *conv = &problem->conv;
+    const MaxglShape *in = &conv->input, out = problem->out;
     const int *s = conv->stride;
     const gsize k = padded_channels(&out), c = padded_channels(in), taps = taps_of(conv);
     if (pass == MAXGL_CONV3D_BACKWARD_WEIGHTS)
@@ -161,12 +188,13 @@ static void read_tile(MaxglContext *context, const char *shape, Tile *tile)
                                                 parameters[i].fallback);
 }
 
-static gboolean choose_tile(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass, Tile *tile,
+static gboolean choose_tile(MaxglContext *context, const Problem *problem, MaxglConv3dPass pass, Tile *tile,
                             GError **error)
 {
-    g_autofree char *class = maxgl_conv3d_shape_class(conv);
+    const MaxglConv3d *conv = &problem->conv;
+    g_autofree char *class = maxgl_conv3d_shape_class(problem->asked);
     g_autofree char *shape = g_strdup_printf("%s %s", pass_names[pass], class);
-    tile->mma = units_of(context, conv, &tile->factors, &tile->emulated);
+    tile->mma = units_of(context, problem->asked, &tile->factors, &tile->emulated);
     g_assert(tile->mma);
     read_tile(context, shape, tile);
     if (!tile_valid(tile)) {
@@ -176,7 +204,7 @@ static gboolean choose_tile(MaxglContext *context, const MaxglConv3d *conv, Maxg
                     shape, tile->mma->name, tile->wm, tile->wn, tile->tm, tile->tn, tile->buffers);
         return FALSE;
     }
-    const Product product = product_of(conv, pass);
+    const Product product = product_of(problem, pass);
     while (!tile_fits(tile, conv, context->info)) {
         if (tile->buffers == 2)
             tile->buffers = 1;
@@ -209,9 +237,21 @@ static MaxglLaunch tile_launch(const Tile *tile, const Product *product, gsize p
 }
 
 /* Bytes of the weights as the units read them: whole blocks, in the units' numbers. */
-static gsize weights_bytes(const MaxglConv3d *conv)
+static gsize weights_bytes(const Problem *problem)
 {
-    return maxgl_conv3d_weight_floats(conv) * maxgl_storage_bytes(conv->input.storage);
+    return maxgl_conv3d_weight_floats(&problem->conv) * maxgl_storage_bytes(problem->conv.input.storage);
+}
+
+static gsize aligned(MaxglContext *context, gsize bytes)
+{
+    const gsize align = context->info->base_align;
+    return (bytes + align - 1) / align * align;
+}
+
+/* Of a packed clip at the beginning of the workspace. */
+static gsize clip_bytes(MaxglContext *context, const Problem *problem)
+{
+    return problem->is_clip ? aligned(context, maxgl_shape_bytes(&problem->conv.input)) : 0;
 }
 
 static gboolean add_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, gboolean transposed,
@@ -224,6 +264,8 @@ static gboolean add_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, gb
     const MaxglShape *source = transposed ? &out : in, *result = transposed ? in : &out;
     if (!units_of(maxgl_sequence_context(sequence), conv, &factors, &emulated))
         g_return_val_if_reached(FALSE);
+    if (is_clip(conv))
+        return maxgl_mma_clip_add_prepare(sequence, conv, factors, weights, prepared, error);
     g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d -DTRANSPOSED=%d -DFACTORS=%d", in->block,
                                                conv->out_block, transposed, factors);
     const MaxglLaunch launch = {.file = "conv3d_mma_prepare.cl",
@@ -242,19 +284,20 @@ static gboolean add_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, gb
 enum { ACCUMULATE = 1, RELU = 2 };
 
 /* Forward: @from is x and @to y. Backward data: @from is dy and @to dx. */
-static gboolean add_products(MaxglSequence *sequence, const MaxglConv3d *conv, MaxglConv3dPass pass,
+static gboolean add_products(MaxglSequence *sequence, const Problem *problem, MaxglConv3dPass pass,
                              cl_mem from, cl_mem prepared, cl_mem to, const MaxglConv3dEpilogue *epilogue,
                              int flags, GError **error)
 {
     const gboolean transposed = pass == MAXGL_CONV3D_BACKWARD_DATA;
-    const MaxglShape out = maxgl_conv3d_output(conv);
-    const MaxglShape *source = transposed ? &out : &conv->input, *result = transposed ? &conv->input : &out;
+    const MaxglConv3d *conv = &problem->conv;
+    const MaxglShape *out = &problem->out;
+    const MaxglShape *source = transposed ? out : &conv->input, *result = transposed ? &conv->input : out;
     const int *k = conv->kernel, *s = conv->stride, *p = conv->pad;
     MaxglContext *context = maxgl_sequence_context(sequence);
     Tile tile;
-    if (!choose_tile(context, conv, pass, &tile, error))
+    if (!choose_tile(context, problem, pass, &tile, error))
         return FALSE;
-    const Product product = product_of(conv, pass);
+    const Product product = product_of(problem, pass);
     g_autofree char *sizes = tile_options(&tile, conv, context->info);
     g_autofree char *options =
         g_strdup_printf("-DTRANSPOSED=%d -DSOURCE_BLOCK=%d -DRESULT_BLOCK=%d -DTAPS=%d %s", transposed,
@@ -272,8 +315,8 @@ static gboolean add_products(MaxglSequence *sequence, const MaxglConv3d *conv, M
 
 static gsize prepared_bytes(MaxglContext *context, const MaxglConv3d *conv)
 {
-    (void)context;
-    return weights_bytes(conv);
+    const Problem problem = problem_of(context, conv);
+    return weights_bytes(&problem);
 }
 
 static gboolean prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights, cl_mem prepared,
@@ -282,28 +325,54 @@ static gboolean prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem
     return add_prepare(sequence, conv, FALSE, weights, prepared, error);
 }
 
+/* Packs a clip into the beginning of @workspace. *@packed: that window, or NULL; the caller's to release. */
+static gboolean add_pack(MaxglSequence *sequence, const Problem *problem, cl_mem x, cl_mem workspace,
+                         cl_mem *packed, GError **error)
+{
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    MaxglFactors factors;
+    gboolean emulated;
+    *packed = NULL;
+    if (!problem->is_clip)
+        return TRUE;
+    units_of(context, problem->asked, &factors, &emulated);
+    *packed = maxgl_buffer_window(context, workspace, 0, maxgl_shape_bytes(&problem->conv.input), error);
+    return *packed && maxgl_mma_clip_add_pack(sequence, problem->asked, factors, x, *packed, error);
+}
+
 static gboolean forward_prepared(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem prepared,
                                  cl_mem y, const MaxglConv3dEpilogue *epilogue, cl_mem workspace,
                                  GError **error)
 {
-    (void)workspace;
-    return add_products(sequence, conv, MAXGL_CONV3D_FORWARD, x, prepared, y, epilogue,
-                        epilogue->relu ? RELU : 0, error);
+    const Problem problem = problem_of(maxgl_sequence_context(sequence), conv);
+    cl_mem packed;
+    const gboolean ok = add_pack(sequence, &problem, x, workspace, &packed, error) &&
+                        add_products(sequence, &problem, MAXGL_CONV3D_FORWARD, packed ? packed : x, prepared,
+                                     y, epilogue, epilogue->relu ? RELU : 0, error);
+    g_clear_pointer(&packed, clReleaseMemObject);
+    return ok;
 }
 
 static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem weights, cl_mem y,
                         const MaxglConv3dEpilogue *epilogue, cl_mem workspace, GError **error)
 {
-    return add_prepare(sequence, conv, FALSE, weights, workspace, error) &&
-           forward_prepared(sequence, conv, x, workspace, y, epilogue, NULL, error);
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    const Problem problem = problem_of(context, conv);
+    cl_mem prepared = maxgl_buffer_window(context, workspace, clip_bytes(context, &problem),
+                                          weights_bytes(&problem), error);
+    const gboolean ok = prepared && add_prepare(sequence, conv, FALSE, weights, prepared, error) &&
+                        forward_prepared(sequence, conv, x, prepared, y, epilogue, workspace, error);
+    g_clear_pointer(&prepared, clReleaseMemObject);
+    return ok;
 }
 
 static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem dy, cl_mem weights,
                               cl_mem dx, gboolean accumulate, cl_mem workspace, GError **error)
 {
     const MaxglConv3dEpilogue none = {0};
+    const Problem problem = problem_of(maxgl_sequence_context(sequence), conv);
     return add_prepare(sequence, conv, TRUE, weights, workspace, error) &&
-           add_products(sequence, conv, MAXGL_CONV3D_BACKWARD_DATA, dy, workspace, dx, &none,
+           add_products(sequence, &problem, MAXGL_CONV3D_BACKWARD_DATA, dy, workspace, dx, &none,
                         accumulate ? ACCUMULATE : 0, error);
 }
 
@@ -322,44 +391,92 @@ static Cut cut_pixels(const Tile *tile, const Product *product)
     return (Cut){.parts = ceil_div(steps, part_steps), .steps = part_steps};
 }
 
-static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy,
-                                 cl_mem dw, cl_mem workspace, GError **error)
+/* Into @parts, one array behind the other, or @dw where there is one alone. */
+static gboolean add_weights(MaxglSequence *sequence, const Problem *problem, const Tile *tile, Cut cut,
+                            cl_mem x, cl_mem dy, cl_mem parts, cl_mem dw, GError **error)
 {
-    const MaxglShape *in = &conv->input, out = maxgl_conv3d_output(conv);
+    const MaxglConv3d *conv = &problem->conv;
+    const MaxglShape *in = &conv->input, *out = &problem->out;
     const int *k = conv->kernel, *s = conv->stride, *p = conv->pad;
     const gsize weights = maxgl_conv3d_weight_floats(conv);
-    MaxglContext *context = maxgl_sequence_context(sequence);
-    Tile tile;
-    if (!choose_tile(context, conv, MAXGL_CONV3D_BACKWARD_WEIGHTS, &tile, error))
-        return FALSE;
-    const Product product = product_of(conv, MAXGL_CONV3D_BACKWARD_WEIGHTS);
-    const Cut cut = cut_pixels(&tile, &product);
-    g_autofree char *sizes = tile_options(&tile, conv, context->info);
+    const Product product = product_of(problem, MAXGL_CONV3D_BACKWARD_WEIGHTS);
+    g_autofree char *sizes = tile_options(tile, conv, maxgl_sequence_context(sequence)->info);
     g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d %s", in->block, conv->out_block, sizes);
-    MaxglLaunch launch = tile_launch(&tile, &product, cut.parts);
+    MaxglLaunch launch = tile_launch(tile, &product, cut.parts);
     launch.file = "conv3d_mma_weights.cl";
     launch.kernel = "conv3d_backward_weights_mma";
     launch.options = options;
     if (!maxgl_sequence_add(sequence, &launch, error, "mmmiiiiiiiiiiiiiiiiiiii", x, dy,
-                            cut.parts > 1 ? workspace : dw, (int)weights, (int)cut.steps, in->n,
-                            maxgl_shape_blocks(in), in->t, in->h, in->w, maxgl_shape_blocks(&out), out.t,
-                            out.h, out.w, k[0], k[1], k[2], s[0], s[1], s[2], p[0], p[1], p[2]))
+                            cut.parts > 1 ? parts : dw, (int)weights, (int)cut.steps, in->n,
+                            maxgl_shape_blocks(in), in->t, in->h, in->w, maxgl_shape_blocks(out), out->t,
+                            out->h, out->w, k[0], k[1], k[2], s[0], s[1], s[2], p[0], p[1], p[2]))
         return FALSE;
-    return cut.parts == 1 || maxgl_conv3d_add_weights_sum(sequence, workspace, dw, weights, cut.parts, error);
+    return cut.parts == 1 || maxgl_conv3d_add_weights_sum(sequence, parts, dw, weights, cut.parts, error);
+}
+
+/* What is in the workspace of backward weights: a packed clip, the gradient of its convolution's weights,
+ * parts of the sum. Bytes; 0: not there. */
+typedef struct {
+    gsize clip, gradient, parts;
+} Room;
+
+static Room room_of(MaxglContext *context, const Problem *problem, Cut cut)
+{
+    const gsize bytes = maxgl_conv3d_weight_floats(&problem->conv) * sizeof(float);
+    return (Room){.clip = clip_bytes(context, problem),
+                  .gradient = problem->is_clip ? aligned(context, bytes) : 0,
+                  .parts = cut.parts > 1 ? cut.parts * bytes : 0};
+}
+
+/* @packed, @gradient and @parts are windows of the workspace. */
+static gboolean add_clip_weights(MaxglSequence *sequence, const Problem *problem, const Tile *tile, Cut cut,
+                                 cl_mem packed, cl_mem dy, cl_mem gradient, cl_mem parts, cl_mem dw,
+                                 GError **error)
+{
+    return add_weights(sequence, problem, tile, cut, packed, dy, parts, gradient, error) &&
+           maxgl_mma_clip_add_gradient(sequence, problem->asked, tile->factors, gradient, dw, error);
+}
+
+static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem x, cl_mem dy,
+                                 cl_mem dw, cl_mem workspace, GError **error)
+{
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    const Problem problem = problem_of(context, conv);
+    Tile tile;
+    if (!choose_tile(context, &problem, MAXGL_CONV3D_BACKWARD_WEIGHTS, &tile, error))
+        return FALSE;
+    const Product product = product_of(&problem, MAXGL_CONV3D_BACKWARD_WEIGHTS);
+    const Cut cut = cut_pixels(&tile, &product);
+    const Room room = room_of(context, &problem, cut);
+    if (!problem.is_clip)
+        return add_weights(sequence, &problem, &tile, cut, x, dy, workspace, dw, error);
+    cl_mem packed, gradient = NULL, parts = NULL;
+    gboolean ok = add_pack(sequence, &problem, x, workspace, &packed, error);
+    if (ok)
+        gradient = maxgl_buffer_window(context, workspace, room.clip, room.gradient, error);
+    if (gradient && room.parts > 0)
+        parts = maxgl_buffer_window(context, workspace, room.clip + room.gradient, room.parts, error);
+    ok = gradient && (parts || room.parts == 0) &&
+         add_clip_weights(sequence, &problem, &tile, cut, packed, dy, gradient, parts, dw, error);
+    g_clear_pointer(&packed, clReleaseMemObject);
+    g_clear_pointer(&gradient, clReleaseMemObject);
+    g_clear_pointer(&parts, clReleaseMemObject);
+    return ok;
 }
 
 static gboolean describe_work(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass,
                               MaxglWork *work)
 {
+    const Problem problem = problem_of(context, conv);
     Tile tile;
-    if (!choose_tile(context, conv, pass, &tile, NULL))
+    if (!choose_tile(context, &problem, pass, &tile, NULL))
         return FALSE;
     const gboolean is_weights = pass == MAXGL_CONV3D_BACKWARD_WEIGHTS;
-    const Product product = product_of(conv, pass);
+    const Product product = product_of(&problem, pass);
     const gsize parts = is_weights ? cut_pixels(&tile, &product).parts : 1;
     const double number = 16.0 / maxgl_factors_piece(tile.factors); /* bytes */
     const double tiles = (double)tile_groups(&tile, &product),
-                 weights = (double)maxgl_conv3d_weight_floats(conv);
+                 weights = (double)maxgl_conv3d_weight_floats(&problem.conv);
     const double multiply_adds = tiles / product.phases * tile.tm * tile.tn * (double)product.depth;
     *work = (MaxglWork){
         .units = TRUE,
@@ -371,10 +488,10 @@ static gboolean describe_work(MaxglContext *context, const MaxglConv3d *conv, Ma
         .local_bytes = (gsize)16 * tile.buffers * STEP_PIECES * (gsize)(tile.tm + tile.tn + 4),
         .local_reads = multiply_adds / (tile.wm * tile.wn) * (tile.wm + tile.wn) * number,
         .fetched = multiply_adds / (tile.tm * tile.tn) * (tile.tm + tile.tn) * number,
-        .bytes = maxgl_conv3d_operand_bytes(conv) +
+        .bytes = maxgl_conv3d_operand_bytes(conv) + 2.0 * (double)clip_bytes(context, &problem) +
                  (is_weights ? parts > 1 ? 2.0 * (double)parts * weights * sizeof(float) : 0
                              : 2.0 * weights * number),
-        .launches = is_weights && parts == 1 ? 1 : 2,
+        .launches = (is_weights && parts == 1 ? 1 : 2) + (problem.is_clip ? 1 + is_weights : 0),
     };
     return TRUE;
 }
@@ -383,14 +500,16 @@ static gboolean supports(const MaxglConv3d *conv, MaxglConv3dPass pass, const Ma
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
     const gsize limit = (gsize)1 << 30; /* kernels compute offsets with ints */
-    const int piece = maxgl_factors_piece(factors_of(conv));
-    (void)pass;
+    const MaxglFactors factors = factors_of(conv);
+    const int piece = maxgl_factors_piece(factors);
     (void)device;
     for (int i = 0; i < 3; i++)
         if (conv->kernel[i] > MOST_TAPS)
             return FALSE;
-    return conv->input.storage == conv->out_storage && conv->input.block % piece == 0 &&
-           conv->out_block % piece == 0 && maxgl_shape_floats(&conv->input) < limit &&
+    const gboolean fits = is_clip(conv) ? pass != MAXGL_CONV3D_BACKWARD_DATA && /* nobody wants a clip's */
+                                              maxgl_mma_clip_supports(conv, factors)
+                                        : conv->input.storage == conv->out_storage;
+    return fits && conv->out_block % piece == 0 && maxgl_shape_floats(&conv->input) < limit &&
            maxgl_shape_floats(&out) < limit && maxgl_conv3d_weight_floats(conv) < limit;
 }
 
@@ -404,16 +523,17 @@ static gboolean worthwhile(MaxglContext *context, const MaxglConv3d *conv, Maxgl
 
 static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass)
 {
+    const Problem problem = problem_of(context, conv);
     Tile tile;
     if (pass == MAXGL_CONV3D_FORWARD_PREPARED)
-        return 0;
+        return clip_bytes(context, &problem);
     if (pass != MAXGL_CONV3D_BACKWARD_WEIGHTS)
-        return weights_bytes(conv);
-    if (!choose_tile(context, conv, pass, &tile, NULL))
+        return clip_bytes(context, &problem) + weights_bytes(&problem);
+    if (!choose_tile(context, &problem, pass, &tile, NULL))
         return 0; /* adding the pass will say what is wrong with the tile */
-    const Product product = product_of(conv, pass);
-    const Cut cut = cut_pixels(&tile, &product);
-    return cut.parts > 1 ? cut.parts * maxgl_conv3d_weight_floats(conv) * sizeof(float) : 0;
+    const Product product = product_of(&problem, pass);
+    const Room room = room_of(context, &problem, cut_pixels(&tile, &product));
+    return room.clip + room.gradient + room.parts;
 }
 
 const MaxglConv3dAlgorithm maxgl_conv3d_mma = {

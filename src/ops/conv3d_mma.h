@@ -21,8 +21,8 @@
 #include "ops/conv3d_algorithms.h"
 
 /** "mma": blocks that are multiples of a piece of 16 bytes, kernels of at most 10 taps in a direction,
- * tensors of fewer than 2³⁰ numbers; x and y stored alike. It is worthwhile where the device has units for
- * such factors. */
+ * tensors of fewer than 2³⁰ numbers; x and y stored alike. Or x is a clip, see conv3d_mma_clip.h: then there
+ * is no backward data. It is worthwhile where the device has units for such factors. */
 extern const MaxglConv3dAlgorithm maxgl_conv3d_mma;
 
 #endif

@@ -13,60 +13,22 @@ typedef struct {
 } Case;
 
 /* Few pairs of blocks and kernels: each is three programs to compile. */
-#define POINTWISE                                                                                            \
-    {                                                                                                        \
-        {2, 16, 2, 3, 5, 16}, 16, 16, {1, 1, 1}, {1, 1, 1},                                                  \
-        {                                                                                                    \
-            0, 0, 0                                                                                          \
-        }                                                                                                    \
-    }
-#define SMALL                                                                                                \
-    {                                                                                                        \
-        {1, 16, 2, 4, 5, 16}, 16, 16, {3, 3, 3}, {1, 1, 1},                                                  \
-        {                                                                                                    \
-            1, 1, 1                                                                                          \
-        }                                                                                                    \
-    }
-#define STRIDED                                                                                              \
-    {                                                                                                        \
-        {2, 20, 3, 6, 5, 16}, 40, 16, {3, 3, 3}, {2, 2, 2},                                                  \
-        {                                                                                                    \
-            1, 1, 1                                                                                          \
-        }                                                                                                    \
-    }
-#define NARROW                                                                                               \
-    {                                                                                                        \
-        {2, 8, 2, 5, 4, 8}, 8, 8, {3, 1, 1}, {2, 1, 1},                                                      \
-        {                                                                                                    \
-            1, 0, 0                                                                                          \
-        }                                                                                                    \
-    }
-#define WIDE                                                                                                 \
-    {                                                                                                        \
-        {2, 70, 3, 7, 9, 64}, 80, 16, {1, 3, 3}, {1, 1, 1},                                                  \
-        {                                                                                                    \
-            0, 1, 1                                                                                          \
-        }                                                                                                    \
-    }
-#define LARGE                                                                                                \
-    {                                                                                                        \
-        {2, 64, 4, 9, 10, 16}, 144, 16, {3, 3, 3}, {1, 1, 1},                                                \
-        {                                                                                                    \
-            1, 1, 1                                                                                          \
-        }                                                                                                    \
-    }
+/* clang-format off */
+#define POINTWISE {{2, 16, 2, 3, 5, 16}, 16, 16, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}}
+#define SMALL {{1, 16, 2, 4, 5, 16}, 16, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}}
+#define STRIDED {{2, 20, 3, 6, 5, 16}, 40, 16, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}}
+#define NARROW {{2, 8, 2, 5, 4, 8}, 8, 8, {3, 1, 1}, {2, 1, 1}, {1, 0, 0}}
+#define WIDE {{2, 70, 3, 7, 9, 64}, 80, 16, {1, 3, 3}, {1, 1, 1}, {0, 1, 1}}
+#define LARGE {{2, 64, 4, 9, 10, 16}, 144, 16, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}}
+#define STEM {{2, 3, 3, 9, 11, 1}, 24, 16, {3, 7, 7}, {1, 2, 2}, {1, 3, 3}}
+#define CLIP {{1, 2, 2, 5, 10, 1}, 16, 16, {2, 3, 4}, {1, 1, 2}, {0, 1, 2}}
 
 #define ALL(factors, units)                                                                                  \
     {factors, units, 1, POINTWISE}, {factors, units, 1, SMALL}, {factors, units, 3, STRIDED},                \
-        {factors, units, 1, NARROW}, {factors, units, 1, WIDE},                                              \
-    {                                                                                                        \
-        factors, units, 7, LARGE                                                                             \
-    }
-#define FEW(factors, units)                                                                                  \
-    {factors, units, 1, POINTWISE},                                                                          \
-    {                                                                                                        \
-        factors, units, 3, STRIDED                                                                           \
-    }
+        {factors, units, 1, NARROW}, {factors, units, 1, WIDE}, {factors, units, 7, LARGE},                  \
+        {factors, units, 2, STEM}, {factors, units, 1, CLIP}
+#define FEW(factors, units) {factors, units, 1, POINTWISE}, {factors, units, 3, STRIDED}
+/* clang-format on */
 
 static const Case cases[] = {
     ALL(MAXGL_FACTORS_FP16, "sm_80"),  ALL(MAXGL_FACTORS_FP32, "gfx90a"), ALL(MAXGL_FACTORS_BF16, "gfx11"),
@@ -80,7 +42,8 @@ static const Case cases[] = {
 static MaxglConv3d conv_of(guint index)
 {
     MaxglConv3d conv = cases[index].conv;
-    conv.input.storage = conv.out_storage = maxgl_factors_storage(cases[index].factors);
+    conv.out_storage = maxgl_factors_storage(cases[index].factors);
+    conv.input.storage = conv.input.block == 1 ? MAXGL_FLOAT32 : conv.out_storage; /* clips are floats */
     conv.tf32 = cases[index].factors == MAXGL_FACTORS_TF32;
     return conv;
 }
@@ -124,7 +87,7 @@ static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem
 /* What the units see of factors: numbers of so many digits come out of their rounding as they are. */
 static void round_factors(const MaxglConv3d *conv, float *values, gsize n)
 {
-    check_stored(conv->input.storage, values, n);
+    check_stored(conv->out_storage, values, n);
     for (gsize i = 0; conv->tf32 && i < n; i++) {
         guint32 bits;
         memcpy(&bits, &values[i], sizeof bits);
@@ -155,11 +118,13 @@ static void try_tile(MaxglTuning *tuning, const MaxglMma *mma, guint index)
 
 static gboolean check(MaxglContext *context, guint index, CheckReport *report, GError **error)
 {
-    const CheckConv3dAlgorithm algorithm = {
+    CheckConv3dAlgorithm algorithm = {
         forward_workspace, backward_data_workspace,        backward_weights_workspace,
         forward,           maxgl_conv3d_mma.backward_data, maxgl_conv3d_mma.backward_weights,
         round_factors};
     const MaxglConv3d conv = conv_of(index);
+    if (conv.input.block == 1)
+        algorithm.backward_data = NULL; /* of a clip */
     gboolean emulated;
     maxgl_tuning_try(context->tuning, "mma", NULL, "emulate", cases[index].units);
     const MaxglMma *mma = maxgl_mma_of(context, cases[index].factors, &emulated);

@@ -24,7 +24,8 @@ void check_conv3d_backward_weights(const MaxglConv3d *conv, const double *x, con
  */
 void check_conv3d_gradient(const MaxglConv3d *conv, guint64 seed, CheckReport *report);
 
-/** An algorithm for the three passes; the members mean what those of ops/conv3d.h mean. */
+/** An algorithm for the three passes; the members mean what those of ops/conv3d.h mean. Without backward data
+ * that is not checked. */
 typedef struct {
     gsize (*forward_workspace)(MaxglContext *context, const MaxglConv3d *conv);
     gsize (*backward_data_workspace)(MaxglContext *context, const MaxglConv3d *conv);
