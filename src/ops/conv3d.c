@@ -105,10 +105,11 @@ double maxgl_conv3d_macs(const MaxglConv3d *conv)
 char *maxgl_conv3d_shape_class(const MaxglConv3d *conv)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
-    const char *numbers = conv->input.storage == MAXGL_FLOAT32 && conv->tf32 ? " tf32"
-                          : conv->input.storage == MAXGL_FLOAT32             ? ""
-                          : conv->input.storage == MAXGL_FLOAT16             ? " fp16"
-                                                                             : " bf16";
+    /* y's storage says it: a clip comes as floats whatever is multiplied. */
+    const char *numbers = conv->out_storage == MAXGL_FLOAT16    ? " fp16"
+                          : conv->out_storage == MAXGL_BFLOAT16 ? " bf16"
+                          : conv->tf32                          ? " tf32"
+                                                                : "";
     return g_strdup_printf("k%dx%dx%d s%dx%dx%d c%d k%d o%dx%dx%d%s", conv->kernel[0], conv->kernel[1],
                            conv->kernel[2], conv->stride[0], conv->stride[1], conv->stride[2], conv->input.c,
                            conv->out_channels, out.t, out.h, out.w, numbers);
