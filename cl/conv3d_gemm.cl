@@ -40,6 +40,7 @@
 #include "storage.clh"
 #include "tile.clh"
 #include "conv3d_gemm.clh"
+#include "conv3d_axis.clh"
 
 // Pixels that a work-item fetches from.
 #define PIXELS FETCH_COLUMNS(B_FETCH, TN)
@@ -47,31 +48,6 @@
 // Bits of flags: what happens to a sum before it is stored.
 #define ACCUMULATE 1
 #define RELU 2
-
-// One direction of the launch or phase. Grid position g is position g·spread + start of the result and reads the source at
-// g·stride + first + j (forward) or − j (backward data) for j < taps, with tap first_tap + j·tap_stride of the kernel.
-typedef struct {
-    int grid, taps, spread, start, stride, first, first_tap, tap_stride;
-} Axis;
-
-INLINE Axis axis_of(int result, int kernel_size, int stride, int pad, int phase)
-{
-#if TRANSPOSED
-    const int first = (uint)(phase + pad) / (uint)stride, first_tap = phase + pad - first * stride;
-    const Axis axis = {.grid = (result - phase + stride - 1) / stride,
-                       .taps = (kernel_size - first_tap + stride - 1) / stride,
-                       .spread = stride,
-                       .start = phase,
-                       .stride = 1,
-                       .first = first,
-                       .first_tap = first_tap,
-                       .tap_stride = stride};
-#else
-    const Axis axis = {
-        .grid = result, .taps = kernel_size, .spread = 1, .stride = stride, .first = -pad, .tap_stride = 1};
-#endif
-    return axis;
-}
 
 typedef struct {
     Axis t, h, w;
@@ -98,11 +74,7 @@ INLINE Position column_of(const Geometry *g, int index, int columns, int *result
 // A row of depth: the position it adds to a column's; outside if there is no such row.
 INLINE Position depth_source(const Geometry *g, Digits d, bool exists)
 {
-#if TRANSPOSED
-    const Triple by = {-d.t, -d.h, -d.w};
-#else
-    const Triple by = {d.t, d.h, d.w};
-#endif
+    const Triple by = {SIGN * d.t, SIGN * d.h, SIGN * d.w};
     const int offset = (d.outer * volume(g->source) + pixel_index(by, g->source)) * SOURCE_BLOCK + d.channel;
     const Position position = {offset, exists ? by.t : FAR, by.h, by.w};
     return position;

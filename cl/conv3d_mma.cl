@@ -15,6 +15,7 @@
 //   X_STORAGE    of the source, the units' factors; Y_STORAGE of the result
 //   UNITS … TN   see mma.clh
 #include "conv3d_mma.clh"
+#include "conv3d_axis.clh"
 
 #if TRANSPOSED
 #define CONV3D_MMA conv3d_backward_data_mma
@@ -27,33 +28,6 @@
 // Bits of flags: what happens to a sum before it is stored.
 #define ACCUMULATE 1
 #define RELU 2
-
-// One direction of the launch or phase. Grid position g is position g·spread + start of the result and reads the source at
-// g·stride + first + j·SIGN for j < taps, with tap first_tap + j·tap_stride of the kernel.
-typedef struct {
-    int grid, taps, spread, start, stride, first, first_tap, tap_stride;
-} Axis;
-
-#define SIGN (TRANSPOSED ? -1 : 1)
-
-INLINE Axis axis_of(int result, int kernel_size, int stride, int pad, int phase)
-{
-#if TRANSPOSED
-    const int first = (uint)(phase + pad) / (uint)stride, first_tap = phase + pad - first * stride;
-    const Axis axis = {.grid = (result - phase + stride - 1) / stride,
-                       .taps = (kernel_size - first_tap + stride - 1) / stride,
-                       .spread = stride,
-                       .start = phase,
-                       .stride = 1,
-                       .first = first,
-                       .first_tap = first_tap,
-                       .tap_stride = stride};
-#else
-    const Axis axis = {
-        .grid = result, .taps = kernel_size, .spread = 1, .stride = stride, .first = -pad, .tap_stride = 1};
-#endif
-    return axis;
-}
 
 typedef struct {
     Axis t, h, w;

@@ -52,7 +52,7 @@ gboolean maxgl_conv3d_validate(const MaxglConv3d *conv, GError **error)
     return FALSE;
 }
 
-static gsize taps_of(const MaxglConv3d *conv)
+gsize maxgl_conv3d_taps(const MaxglConv3d *conv)
 {
     return (gsize)conv->kernel[0] * conv->kernel[1] * conv->kernel[2];
 }
@@ -60,26 +60,27 @@ static gsize taps_of(const MaxglConv3d *conv)
 gsize maxgl_conv3d_weight_floats(const MaxglConv3d *conv)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
-    return (gsize)maxgl_shape_blocks(&out) * out.block * maxgl_shape_blocks(&conv->input) *
-           conv->input.block * taps_of(conv);
+    return maxgl_shape_padded_channels(&out) * maxgl_shape_padded_channels(&conv->input) *
+           maxgl_conv3d_taps(conv);
 }
 
 gsize maxgl_conv3d_weight_elements(const MaxglConv3d *conv)
 {
-    return (gsize)conv->out_channels * conv->input.c * taps_of(conv);
+    return (gsize)conv->out_channels * conv->input.c * maxgl_conv3d_taps(conv);
 }
 
 /* Index of w[k, c, tap] in the device layout. */
 static gsize packed_index(const MaxglConv3d *conv, int k, int c, gsize tap)
 {
     const int bi = conv->input.block, bo = conv->out_block;
-    const gsize block = ((gsize)(k / bo) * maxgl_shape_blocks(&conv->input) + c / bi) * taps_of(conv) + tap;
+    const gsize block =
+        ((gsize)(k / bo) * maxgl_shape_blocks(&conv->input) + c / bi) * maxgl_conv3d_taps(conv) + tap;
     return (block * bi + c % bi) * bo + k % bo;
 }
 
 void maxgl_conv3d_pack_weights(const MaxglConv3d *conv, const float *plain, float *packed)
 {
-    const gsize taps = taps_of(conv);
+    const gsize taps = maxgl_conv3d_taps(conv);
     memset(packed, 0, maxgl_conv3d_weight_floats(conv) * sizeof(float));
     for (int k = 0; k < conv->out_channels; k++)
         for (int c = 0; c < conv->input.c; c++)
@@ -89,7 +90,7 @@ void maxgl_conv3d_pack_weights(const MaxglConv3d *conv, const float *plain, floa
 
 void maxgl_conv3d_unpack_weights(const MaxglConv3d *conv, const float *packed, float *plain)
 {
-    const gsize taps = taps_of(conv);
+    const gsize taps = maxgl_conv3d_taps(conv);
     for (int k = 0; k < conv->out_channels; k++)
         for (int c = 0; c < conv->input.c; c++)
             for (gsize tap = 0; tap < taps; tap++)
@@ -99,7 +100,7 @@ void maxgl_conv3d_unpack_weights(const MaxglConv3d *conv, const float *packed, f
 double maxgl_conv3d_macs(const MaxglConv3d *conv)
 {
     const MaxglShape out = maxgl_conv3d_output(conv);
-    return (double)maxgl_shape_elements(&out) * conv->input.c * (double)taps_of(conv);
+    return (double)maxgl_shape_elements(&out) * conv->input.c * (double)maxgl_conv3d_taps(conv);
 }
 
 char *maxgl_conv3d_shape_class(const MaxglConv3d *conv)

@@ -4,6 +4,7 @@
 #define MAXGL_OPS_CONV3D_ALGORITHMS_H
 
 #include "ops/conv3d.h"
+#include "ops/tile.h"
 
 /** One algorithm; the functions are those of conv3d.h. Some may be NULL. */
 typedef struct {
@@ -34,6 +35,14 @@ typedef struct {
 extern const MaxglConv3dAlgorithm maxgl_conv3d_direct;
 extern const MaxglConv3dAlgorithm maxgl_conv3d_dot;
 extern const MaxglConv3dAlgorithm maxgl_conv3d_winograd;
+
+/** kt·kh·kw. */
+gsize maxgl_conv3d_taps(const MaxglConv3d *conv);
+
+/** The matrix product that a pass is, padding channels included: rows are channels of what it makes, and
+ * columns its pixels (forward, backward data: of the largest stride phase, of which there are as many as the
+ * batch says) or its input channels and taps (backward weights). @out: y's shape. */
+MaxglProduct maxgl_conv3d_product(const MaxglConv3d *conv, const MaxglShape *out, MaxglConv3dPass pass);
 
 /** Appends dw = Σ of @count arrays of @weights floats that lie in @parts one behind the other. */
 gboolean maxgl_conv3d_add_weights_sum(MaxglSequence *sequence, cl_mem parts, cl_mem dw, gsize weights,

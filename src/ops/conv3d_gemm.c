@@ -9,28 +9,25 @@ static gsize ceil_div(gsize a, gsize b)
     return (a + b - 1) / b;
 }
 
-static gsize taps_of(const MaxglConv3d *conv)
+MaxglProduct maxgl_conv3d_product(const MaxglConv3d *conv, const MaxglShape *out, MaxglConv3dPass pass)
 {
-    return (gsize)conv->kernel[0] * conv->kernel[1] * conv->kernel[2];
-}
-
-static gsize padded_channels(const MaxglShape *shape)
-{
-    return (gsize)maxgl_shape_blocks(shape) * shape->block;
-}
-
-static MaxglProduct product_of(const MaxglConv3d *conv, MaxglConv3dPass pass)
-{
-    const MaxglShape *in = &conv->input, out = maxgl_conv3d_output(conv);
+    const MaxglShape *in = &conv->input;
     const int *s = conv->stride;
-    const gsize k = padded_channels(&out), c = padded_channels(in), taps = taps_of(conv);
+    const gsize k = maxgl_shape_padded_channels(out), c = maxgl_shape_padded_channels(in),
+                taps = maxgl_conv3d_taps(conv), pixels = out->n * maxgl_shape_pixels(out);
     if (pass == MAXGL_CONV3D_BACKWARD_WEIGHTS)
-        return (MaxglProduct){k, c * taps, out.n * maxgl_shape_pixels(&out), 1};
+        return (MaxglProduct){k, c * taps, pixels, 1};
     if (pass == MAXGL_CONV3D_BACKWARD_DATA) /* the largest phase */
         return (MaxglProduct){c,
                               in->n * ceil_div(in->t, s[0]) * ceil_div(in->h, s[1]) * ceil_div(in->w, s[2]),
                               k * taps, (gsize)s[0] * s[1] * s[2]};
-    return (MaxglProduct){k, out.n * maxgl_shape_pixels(&out), c * taps, 1};
+    return (MaxglProduct){k, pixels, c * taps, 1};
+}
+
+static MaxglProduct product_of(const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    const MaxglShape out = maxgl_conv3d_output(conv);
+    return maxgl_conv3d_product(conv, &out, pass);
 }
 
 static gboolean choose_tile(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3dPass pass,

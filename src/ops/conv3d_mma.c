@@ -14,27 +14,11 @@ typedef struct {
     int tm, tn, wm, wn, buffers, registers, groups;
 } Tile;
 
-/* The matrix product that a pass is. */
-typedef struct {
-    gsize rows, columns, depth;
-    int phases;
-} Product;
-
 static const char *const pass_names[] = {"forward", "backward_data", "backward_weights"};
 
 static gsize ceil_div(gsize a, gsize b)
 {
     return (a + b - 1) / b;
-}
-
-static gsize taps_of(const MaxglConv3d *conv)
-{
-    return (gsize)conv->kernel[0] * conv->kernel[1] * conv->kernel[2];
-}
-
-static gsize padded_channels(const MaxglShape *shape)
-{
-    return (gsize)maxgl_shape_blocks(shape) * shape->block;
 }
 
 static MaxglFactors factors_of(const MaxglConv3d *conv)
@@ -87,18 +71,9 @@ static Problem problem_of(MaxglContext *context, const MaxglConv3d *conv)
     return problem;
 }
 
-static Product product_of(const Problem *problem, MaxglConv3dPass pass)
+static MaxglProduct product_of(const Problem *problem, MaxglConv3dPass pass)
 {
-    const MaxglConv3d *conv = &problem->conv;
-    const MaxglShape *in = &conv->input, out = problem->out;
-    const int *s = conv->stride;
-    const gsize k = padded_channels(&out), c = padded_channels(in), taps = taps_of(conv);
-    if (pass == MAXGL_CONV3D_BACKWARD_WEIGHTS)
-        return (Product){k, c * taps, out.n * maxgl_shape_pixels(&out), 1};
-    if (pass == MAXGL_CONV3D_BACKWARD_DATA) /* the largest phase */
-        return (Product){c, in->n * ceil_div(in->t, s[0]) * ceil_div(in->h, s[1]) * ceil_div(in->w, s[2]),
-                         k * taps, s[0] * s[1] * s[2]};
-    return (Product){k, out.n * maxgl_shape_pixels(&out), c * taps, 1};
+    return maxgl_conv3d_product(&problem->conv, &problem->out, pass);
 }
 
 static int waves(const Tile *tile)
@@ -111,9 +86,9 @@ static gsize items(const Tile *tile)
     return (gsize)waves(tile) * tile->mma->lanes;
 }
 
-static gsize tile_groups(const Tile *tile, const Product *product)
+static gsize tile_groups(const Tile *tile, const MaxglProduct *product)
 {
-    return ceil_div(product->rows, tile->tm) * ceil_div(product->columns, tile->tn) * product->phases;
+    return ceil_div(product->rows, tile->tm) * ceil_div(product->columns, tile->tn) * product->batch;
 }
 
 /* Waves are whole fragments and hold at least four rows side by side, groups are whole waves, and every
@@ -137,7 +112,7 @@ enum { EMULATION_FLOATS = 512 };
 static gboolean tile_fits(const Tile *t, const MaxglConv3d *conv, const MaxglDeviceInfo *device)
 {
     const gsize pieces = (gsize)t->buffers * STEP_PIECES * (t->tm + t->tn + 4);
-    const gsize tables = 12 * MAX(taps_of(conv), 2 * STEP_PIECES * 8) + 4 * (gsize)t->tn;
+    const gsize tables = 12 * MAX(maxgl_conv3d_taps(conv), 2 * STEP_PIECES * 8) + 4 * (gsize)t->tn;
     const gsize emulation = t->emulated ? (gsize)waves(t) * EMULATION_FLOATS * sizeof(float) : 0;
     return 16 * pieces + tables + emulation <= device->local_memory && items(t) <= device->max_work_group;
 }
@@ -157,7 +132,7 @@ static gboolean tile_halve(Tile *tile)
 }
 
 /* Rows that do not exist need no waves. */
-static void tile_narrow(Tile *tile, const Product *product)
+static void tile_narrow(Tile *tile, const MaxglProduct *product)
 {
     for (;;) {
         Tile half = *tile;
@@ -204,7 +179,7 @@ static gboolean choose_tile(MaxglContext *context, const Problem *problem, Maxgl
                     shape, tile->mma->name, tile->wm, tile->wn, tile->tm, tile->tn, tile->buffers);
         return FALSE;
     }
-    const Product product = product_of(problem, pass);
+    const MaxglProduct product = product_of(problem, pass);
     while (!tile_fits(tile, conv, context->info)) {
         if (tile->buffers == 2)
             tile->buffers = 1;
@@ -228,7 +203,7 @@ static char *tile_options(const Tile *t, const MaxglConv3d *conv, const MaxglDev
                            t->wn, t->buffers, conv->input.storage, conv->out_storage, limit);
 }
 
-static MaxglLaunch tile_launch(const Tile *tile, const Product *product, gsize parts)
+static MaxglLaunch tile_launch(const Tile *tile, const MaxglProduct *product, gsize parts)
 {
     return (MaxglLaunch){.dims = 3,
                          .global = {ceil_div(product->rows, tile->tm) * items(tile),
@@ -242,16 +217,10 @@ static gsize weights_bytes(const Problem *problem)
     return maxgl_conv3d_weight_floats(&problem->conv) * maxgl_storage_bytes(problem->conv.input.storage);
 }
 
-static gsize aligned(MaxglContext *context, gsize bytes)
-{
-    const gsize align = context->info->base_align;
-    return (bytes + align - 1) / align * align;
-}
-
 /* Of a packed clip at the beginning of the workspace. */
 static gsize clip_bytes(MaxglContext *context, const Problem *problem)
 {
-    return problem->is_clip ? aligned(context, maxgl_shape_bytes(&problem->conv.input)) : 0;
+    return problem->is_clip ? maxgl_buffer_aligned(context, maxgl_shape_bytes(&problem->conv.input)) : 0;
 }
 
 static gboolean add_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, gboolean transposed,
@@ -272,12 +241,12 @@ static gboolean add_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, gb
                                 .kernel = "conv3d_mma_prepare",
                                 .options = options,
                                 .dims = 3,
-                                .global = {ceil_div(padded_channels(result), GROUP) * GROUP,
+                                .global = {ceil_div(maxgl_shape_padded_channels(result), GROUP) * GROUP,
                                            (gsize)(source->block / maxgl_factors_piece(factors)),
-                                           (gsize)maxgl_shape_blocks(source) * taps_of(conv)},
+                                           (gsize)maxgl_shape_blocks(source) * maxgl_conv3d_taps(conv)},
                                 .local = {GROUP, 1, 1}};
     return maxgl_sequence_add(sequence, &launch, error, "mmiii", weights, prepared, maxgl_shape_blocks(in),
-                              maxgl_shape_blocks(&out), (int)taps_of(conv));
+                              maxgl_shape_blocks(&out), (int)maxgl_conv3d_taps(conv));
 }
 
 /* Bits of the kernel's flags. */
@@ -297,12 +266,12 @@ static gboolean add_products(MaxglSequence *sequence, const Problem *problem, Ma
     Tile tile;
     if (!choose_tile(context, problem, pass, &tile, error))
         return FALSE;
-    const Product product = product_of(problem, pass);
+    const MaxglProduct product = product_of(problem, pass);
     g_autofree char *sizes = tile_options(&tile, conv, context->info);
     g_autofree char *options =
         g_strdup_printf("-DTRANSPOSED=%d -DSOURCE_BLOCK=%d -DRESULT_BLOCK=%d -DTAPS=%d %s", transposed,
-                        source->block, result->block, (int)taps_of(conv), sizes);
-    MaxglLaunch launch = tile_launch(&tile, &product, (gsize)product.phases);
+                        source->block, result->block, (int)maxgl_conv3d_taps(conv), sizes);
+    MaxglLaunch launch = tile_launch(&tile, &product, product.batch);
     launch.file = "conv3d_mma.cl";
     launch.kernel = transposed ? "conv3d_backward_data_mma" : "conv3d_forward_mma";
     launch.options = options;
@@ -376,30 +345,25 @@ static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, 
                         accumulate ? ACCUMULATE : 0, error);
 }
 
-/* How the sum over pixels is cut: into @parts parts of @steps steps each, the last perhaps shorter. */
-typedef struct {
-    gsize parts, steps;
-} Cut;
-
-static Cut cut_pixels(const Tile *tile, const Product *product)
+static MaxglCut cut_pixels(const Tile *tile, const MaxglProduct *product)
 {
     enum { FEWEST_STEPS = 8 }; /* a part that is shorter spends its time on storing the tile */
     const gsize steps = ceil_div(product->depth, (gsize)STEP_PIECES * maxgl_factors_piece(tile->factors));
     const gsize wanted = ceil_div((gsize)tile->groups, tile_groups(tile, product));
     const gsize parts = CLAMP(wanted, 1, MAX(steps / FEWEST_STEPS, 1));
     const gsize part_steps = ceil_div(steps, parts);
-    return (Cut){.parts = ceil_div(steps, part_steps), .steps = part_steps};
+    return (MaxglCut){.parts = ceil_div(steps, part_steps), .steps = part_steps};
 }
 
 /* Into @parts, one array behind the other, or @dw where there is one alone. */
-static gboolean add_weights(MaxglSequence *sequence, const Problem *problem, const Tile *tile, Cut cut,
+static gboolean add_weights(MaxglSequence *sequence, const Problem *problem, const Tile *tile, MaxglCut cut,
                             cl_mem x, cl_mem dy, cl_mem parts, cl_mem dw, GError **error)
 {
     const MaxglConv3d *conv = &problem->conv;
     const MaxglShape *in = &conv->input, *out = &problem->out;
     const int *k = conv->kernel, *s = conv->stride, *p = conv->pad;
     const gsize weights = maxgl_conv3d_weight_floats(conv);
-    const Product product = product_of(problem, MAXGL_CONV3D_BACKWARD_WEIGHTS);
+    const MaxglProduct product = product_of(problem, MAXGL_CONV3D_BACKWARD_WEIGHTS);
     g_autofree char *sizes = tile_options(tile, conv, maxgl_sequence_context(sequence)->info);
     g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d %s", in->block, conv->out_block, sizes);
     MaxglLaunch launch = tile_launch(tile, &product, cut.parts);
@@ -420,18 +384,18 @@ typedef struct {
     gsize clip, gradient, parts;
 } Room;
 
-static Room room_of(MaxglContext *context, const Problem *problem, Cut cut)
+static Room room_of(MaxglContext *context, const Problem *problem, MaxglCut cut)
 {
     const gsize bytes = maxgl_conv3d_weight_floats(&problem->conv) * sizeof(float);
     return (Room){.clip = clip_bytes(context, problem),
-                  .gradient = problem->is_clip ? aligned(context, bytes) : 0,
+                  .gradient = problem->is_clip ? maxgl_buffer_aligned(context, bytes) : 0,
                   .parts = cut.parts > 1 ? cut.parts * bytes : 0};
 }
 
 /* @packed, @gradient and @parts are windows of the workspace. */
-static gboolean add_clip_weights(MaxglSequence *sequence, const Problem *problem, const Tile *tile, Cut cut,
-                                 cl_mem packed, cl_mem dy, cl_mem gradient, cl_mem parts, cl_mem dw,
-                                 GError **error)
+static gboolean add_clip_weights(MaxglSequence *sequence, const Problem *problem, const Tile *tile,
+                                 MaxglCut cut, cl_mem packed, cl_mem dy, cl_mem gradient, cl_mem parts,
+                                 cl_mem dw, GError **error)
 {
     return add_weights(sequence, problem, tile, cut, packed, dy, parts, gradient, error) &&
            maxgl_mma_clip_add_gradient(sequence, problem->asked, tile->factors, gradient, dw, error);
@@ -445,8 +409,8 @@ static gboolean backward_weights(MaxglSequence *sequence, const MaxglConv3d *con
     Tile tile;
     if (!choose_tile(context, &problem, MAXGL_CONV3D_BACKWARD_WEIGHTS, &tile, error))
         return FALSE;
-    const Product product = product_of(&problem, MAXGL_CONV3D_BACKWARD_WEIGHTS);
-    const Cut cut = cut_pixels(&tile, &product);
+    const MaxglProduct product = product_of(&problem, MAXGL_CONV3D_BACKWARD_WEIGHTS);
+    const MaxglCut cut = cut_pixels(&tile, &product);
     const Room room = room_of(context, &problem, cut);
     if (!problem.is_clip)
         return add_weights(sequence, &problem, &tile, cut, x, dy, workspace, dw, error);
@@ -472,12 +436,12 @@ static gboolean describe_work(MaxglContext *context, const MaxglConv3d *conv, Ma
     if (!choose_tile(context, &problem, pass, &tile, NULL))
         return FALSE;
     const gboolean is_weights = pass == MAXGL_CONV3D_BACKWARD_WEIGHTS;
-    const Product product = product_of(&problem, pass);
+    const MaxglProduct product = product_of(&problem, pass);
     const gsize parts = is_weights ? cut_pixels(&tile, &product).parts : 1;
     const double number = 16.0 / maxgl_factors_piece(tile.factors); /* bytes */
     const double tiles = (double)tile_groups(&tile, &product),
                  weights = (double)maxgl_conv3d_weight_floats(&problem.conv);
-    const double multiply_adds = tiles / product.phases * tile.tm * tile.tn * (double)product.depth;
+    const double multiply_adds = tiles / product.batch * tile.tm * tile.tn * (double)product.depth;
     *work = (MaxglWork){
         .units = TRUE,
         .factors = tile.factors,
@@ -531,7 +495,7 @@ static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, Max
         return clip_bytes(context, &problem) + weights_bytes(&problem);
     if (!choose_tile(context, &problem, pass, &tile, NULL))
         return 0; /* adding the pass will say what is wrong with the tile */
-    const Product product = product_of(&problem, pass);
+    const MaxglProduct product = product_of(&problem, pass);
     const Room room = room_of(context, &problem, cut_pixels(&tile, &product));
     return room.clip + room.gradient + room.parts;
 }

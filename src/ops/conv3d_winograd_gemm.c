@@ -27,11 +27,6 @@ static int ceil_div(int a, int b)
     return (a + b - 1) / b;
 }
 
-static gsize padded_channels(const MaxglShape *shape)
-{
-    return (gsize)maxgl_shape_blocks(shape) * shape->block;
-}
-
 /* The convolution from dy to dx. */
 static MaxglConv3d turned(const MaxglConv3d *conv)
 {
@@ -76,7 +71,7 @@ static int taps_inside(const MaxglConv3d *conv)
 static double cost(const MaxglConv3d *conv, int side, int balance)
 {
     const MaxglShape *in = &conv->input, out = maxgl_conv3d_output(conv);
-    const double c = (double)padded_channels(in), k = (double)padded_channels(&out),
+    const double c = (double)maxgl_shape_padded_channels(in), k = (double)maxgl_shape_padded_channels(&out),
                  frequencies = (side + 2) * (side + 2),
                  tiles = (double)in->n * ceil_div(out.h, side) * ceil_div(out.w, side);
     const double operations = 2 * tiles * taps_inside(conv) * c * k;
@@ -139,8 +134,8 @@ static gboolean make_plan(MaxglContext *context, const MaxglConv3d *conv, const 
                    .tiles_w = ceil_div(out.w, side),
                    .vector = tuned(context, shape, "vector", 2) == 4 ? 4 : 2,
                    .group = MAX(1, tuned(context, shape, "group", 64)),
-                   .in_channels = padded_channels(in),
-                   .out_channels = padded_channels(&out),
+                   .in_channels = maxgl_shape_padded_channels(in),
+                   .out_channels = maxgl_shape_padded_channels(&out),
                    .u_parts = 1};
     plan->n_tiles = in->n * plan->tiles_h * plan->tiles_w;
     const gsize frequency_bytes = (gsize)plan->frequencies * sizeof(float),
@@ -201,7 +196,8 @@ static gboolean worthwhile(MaxglContext *context, const MaxglConv3d *conv, Maxgl
     const double taps = conv->kernel[0] * 9.0, pixels = (double)out.n * maxgl_shape_pixels(&out);
     double time;
     choose_side(context, conv, as, shape, &time);
-    return 2 * pixels * taps * padded_channels(&as->input) * padded_channels(&out) > time;
+    return 2 * pixels * taps * maxgl_shape_padded_channels(&as->input) * maxgl_shape_padded_channels(&out) >
+           time;
 }
 
 static gsize aligned(MaxglContext *context, gsize bytes)

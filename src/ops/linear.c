@@ -15,13 +15,13 @@ MaxglShape maxgl_linear_output(const MaxglLinear *linear)
 
 gsize maxgl_linear_in_pitch(const MaxglLinear *linear)
 {
-    return (gsize)maxgl_shape_blocks(&linear->input) * (gsize)linear->input.block;
+    return maxgl_shape_padded_channels(&linear->input);
 }
 
 gsize maxgl_linear_out_pitch(const MaxglLinear *linear)
 {
     const MaxglShape out = maxgl_linear_output(linear);
-    return (gsize)maxgl_shape_blocks(&out) * (gsize)out.block;
+    return maxgl_shape_padded_channels(&out);
 }
 
 gsize maxgl_linear_weight_floats(const MaxglLinear *linear)

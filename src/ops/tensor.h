@@ -56,6 +56,12 @@ static inline int maxgl_shape_blocks(const MaxglShape *s)
     return (s->c + s->block - 1) / s->block;
 }
 
+/** Channels in memory: C with the padding of its last block. */
+static inline gsize maxgl_shape_padded_channels(const MaxglShape *s)
+{
+    return (gsize)maxgl_shape_blocks(s) * s->block;
+}
+
 /** T·H·W. */
 static inline gsize maxgl_shape_pixels(const MaxglShape *s)
 {
@@ -65,7 +71,7 @@ static inline gsize maxgl_shape_pixels(const MaxglShape *s)
 /** Numbers in memory, padding channels included. */
 static inline gsize maxgl_shape_floats(const MaxglShape *s)
 {
-    return (gsize)s->n * maxgl_shape_blocks(s) * s->block * maxgl_shape_pixels(s);
+    return (gsize)s->n * maxgl_shape_padded_channels(s) * maxgl_shape_pixels(s);
 }
 
 static inline gsize maxgl_shape_bytes(const MaxglShape *s)

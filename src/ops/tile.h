@@ -34,9 +34,9 @@ typedef struct {
  *   BUFFERS     1 or 2 copies of the tile in local memory
  *   UNROLL      steps of depth written out in the inner loop
  *   REGISTERS   NVIDIA's platform: the most a work-item may have; Intel's: 256 gives each thread so many, and
- * a compute unit half the threads; 0 leaves it to the compiler GROUPS      work-groups that fill the device:
- * with fewer, tiles are halved, or the sum is cut ITEMS       the fewest work-items in a group that halving
- * may lead to
+ *               a compute unit half the threads; 0 leaves it to the compiler
+ *   GROUPS      work-groups that fill the device: with fewer, tiles are halved, or the sum is cut
+ *   ITEMS       the fewest work-items in a group that halving may lead to
  *
  * made smaller where local memory, few rows or few groups ask for it. MAXGL_ERROR_FORMAT if the parameters
  * make no tile.
