@@ -17,11 +17,12 @@ static void release_frame(gpointer frame)
     gst_buffer_unref(frame);
 }
 
-MaxglClipEmbedder *maxgl_clip_embedder_open(const char *model, const char *device, guint stride, guint hop,
-                                            GError **error)
+MaxglClipEmbedder *maxgl_clip_embedder_open(const char *model, const char *device, const char *precision,
+                                            guint stride, guint hop, GError **error)
 {
+    const MaxglEmbedderOptions options = {.device = device, .batch = 1, .precision = precision};
     g_autoptr(MaxglClipEmbedder) e = g_new0(MaxglClipEmbedder, 1);
-    e->embedder = maxgl_embedder_open(model, device, 1, error);
+    e->embedder = maxgl_embedder_open_with(model, &options, error);
     if (!e->embedder)
         return NULL;
     const MaxglEmbedderInfo *info = maxgl_embedder_info(e->embedder);

@@ -9,10 +9,11 @@
 
 typedef struct MaxglClipEmbedder MaxglClipEmbedder;
 
-/** Opens @model on @device, as maxgl_embedder_open(). @stride: frames from one of a clip's frames to the
- * next, 0 = the model's. @hop: frames from one window's start to the next's, 0 = the window's span. */
-MaxglClipEmbedder *maxgl_clip_embedder_open(const char *model, const char *device, guint stride, guint hop,
-                                            GError **error);
+/** Opens @model on @device to compute in @precision, as maxgl_embedder_open_with(). @stride: frames from one
+ * of a clip's frames to the next, 0 = the model's. @hop: frames from one window's start to the next's, 0 =
+ * the window's span. */
+MaxglClipEmbedder *maxgl_clip_embedder_open(const char *model, const char *device, const char *precision,
+                                            guint stride, guint hop, GError **error);
 void maxgl_clip_embedder_close(MaxglClipEmbedder *embedder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaxglClipEmbedder, maxgl_clip_embedder_close)
 

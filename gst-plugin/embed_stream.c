@@ -63,6 +63,13 @@ static void set_latency(GstMaxglEmbed *self, GstClockTime latency)
     gst_element_post_message(GST_ELEMENT(self), gst_message_new_latency(GST_OBJECT(self)));
 }
 
+/* As libmaxgl calls it. */
+static const char *precision_name(GstMaxglPrecision precision)
+{
+    g_autoptr(GEnumClass) all = g_type_class_ref(GST_TYPE_MAXGL_PRECISION);
+    return g_enum_get_value(all, (int)precision)->value_nick;
+}
+
 /* Opens what the properties say, and tells the other threads what it is. */
 static gboolean open_model(GstMaxglEmbed *self, GError **error)
 {
@@ -70,6 +77,7 @@ static gboolean open_model(GstMaxglEmbed *self, GError **error)
     g_autofree char *model = g_strdup(self->model);
     g_autofree char *device = g_strdup(self->device);
     const guint stride = self->frame_stride, hop = self->hop;
+    const char *precision = precision_name(self->precision);
     self->pad_last = self->partial == GST_MAXGL_PARTIAL_PAD_LAST;
     GST_OBJECT_UNLOCK(self);
     if (!model) {
@@ -77,7 +85,7 @@ static gboolean open_model(GstMaxglEmbed *self, GError **error)
                     "no model: set the property model to a .safetensors file");
         return FALSE;
     }
-    self->embedder = maxgl_clip_embedder_open(model, device, stride, hop, error);
+    self->embedder = maxgl_clip_embedder_open(model, device, precision, stride, hop, error);
     if (!self->embedder)
         return FALSE;
     self->output = MAXGL_OUTPUT_VIDEO;

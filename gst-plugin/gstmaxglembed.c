@@ -11,6 +11,7 @@ typedef enum {
     PROP_FRAME_STRIDE,
     PROP_HOP,
     PROP_PARTIAL,
+    PROP_PRECISION,
     PROP_L2_NORMALIZE,
     PROP_POST_MESSAGES,
     PROP_MESSAGE_VECTOR,
@@ -31,6 +32,21 @@ GType gst_maxgl_partial_get_type(void)
     };
     if (g_once_init_enter(&type))
         g_once_init_leave(&type, g_enum_register_static("GstMaxglPartial", values));
+    return type;
+}
+
+GType gst_maxgl_precision_get_type(void)
+{
+    static GType type;
+    static const GEnumValue values[] = {
+        {GST_MAXGL_PRECISION_FP32, "Single precision", "fp32"},
+        {GST_MAXGL_PRECISION_TF32, "Factors of products may be rounded to 11 digits", "tf32"},
+        {GST_MAXGL_PRECISION_FP16, "Maps in 16 bits, IEEE 754 binary16", "fp16"},
+        {GST_MAXGL_PRECISION_BF16, "Maps in 16 bits, bfloat16", "bf16"},
+        {0, NULL, NULL},
+    };
+    if (g_once_init_enter(&type))
+        g_once_init_leave(&type, g_enum_register_static("GstMaxglPrecision", values));
     return type;
 }
 
@@ -65,6 +81,9 @@ static void gst_maxgl_embed_get_property(GObject *object, guint id, GValue *valu
         break;
     case PROP_PARTIAL:
         g_value_set_enum(value, (int)self->partial);
+        break;
+    case PROP_PRECISION:
+        g_value_set_enum(value, (int)self->precision);
         break;
     case PROP_L2_NORMALIZE:
         g_value_set_boolean(value, self->l2_normalize);
@@ -105,6 +124,9 @@ static void gst_maxgl_embed_set_property(GObject *object, guint id, const GValue
         break;
     case PROP_PARTIAL:
         self->partial = (GstMaxglPartial)g_value_get_enum(value);
+        break;
+    case PROP_PRECISION:
+        self->precision = (GstMaxglPrecision)g_value_get_enum(value);
         break;
     case PROP_L2_NORMALIZE:
         self->l2_normalize = g_value_get_boolean(value);
@@ -168,6 +190,12 @@ static void install_properties(GObjectClass *object)
         g_param_spec_enum("partial", "Partial window",
                           "What becomes of the window that the end of the stream leaves open",
                           GST_TYPE_MAXGL_PARTIAL, GST_MAXGL_PARTIAL_DROP, ready));
+    g_object_class_install_property(
+        object, PROP_PRECISION,
+        g_param_spec_enum("precision", "Precision",
+                          "What the network computes with, whatever it was trained with; 16 bits take about "
+                          "half the memory, and features differ in the third digit",
+                          GST_TYPE_MAXGL_PRECISION, GST_MAXGL_PRECISION_FP32, ready));
     g_object_class_install_property(
         object, PROP_L2_NORMALIZE,
         g_param_spec_boolean("l2-normalize", "L2 normalisation",
@@ -234,6 +262,7 @@ static void gst_maxgl_embed_class_init(GstMaxglEmbedClass *class)
     gst_element_class_add_pad_template(element,
                                        gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, any));
     gst_type_mark_as_plugin_api(GST_TYPE_MAXGL_PARTIAL, (GstPluginAPIFlags)0);
+    gst_type_mark_as_plugin_api(GST_TYPE_MAXGL_PRECISION, (GstPluginAPIFlags)0);
 
     gst_maxgl_embed_install_stream(GST_BASE_TRANSFORM_CLASS(class));
 }

@@ -15,6 +15,17 @@ typedef enum {
 #define GST_TYPE_MAXGL_PARTIAL (gst_maxgl_partial_get_type())
 GType gst_maxgl_partial_get_type(void);
 
+/** What the network computes with: MaxglEmbedderOptions.precision. */
+typedef enum {
+    GST_MAXGL_PRECISION_FP32,
+    GST_MAXGL_PRECISION_TF32,
+    GST_MAXGL_PRECISION_FP16,
+    GST_MAXGL_PRECISION_BF16,
+} GstMaxglPrecision;
+
+#define GST_TYPE_MAXGL_PRECISION (gst_maxgl_precision_get_type())
+GType gst_maxgl_precision_get_type(void);
+
 #define GST_TYPE_MAXGL_EMBED (gst_maxgl_embed_get_type())
 G_DECLARE_FINAL_TYPE(GstMaxglEmbed, gst_maxgl_embed, GST, MAXGL_EMBED, GstBaseTransform)
 

@@ -16,10 +16,11 @@ typedef struct {
 struct _GstMaxglEmbed {
     GstBaseTransform parent;
 
-    /* Properties, under the object lock; the first five are taken over by start(). */
+    /* Properties, under the object lock; the first six are taken over by start(). */
     char *model, *device;
     guint frame_stride, hop;
     GstMaxglPartial partial;
+    GstMaxglPrecision precision;
     gboolean l2_normalize, post_messages, message_vector;
 
     /* Read by other threads, under the object lock. */

@@ -54,6 +54,52 @@ static void numbers_are_those_of_libmaxgl(void **state)
     check_format("video/x-raw,format=I420,width=37,height=23,framerate=25/1,colorimetry=1:4:0:0", 0);
 }
 
+/* The first window's vector under @properties; caller frees. */
+static GBytes *first_vector(const char *properties)
+{
+    GstHarness *harness = plugin_test_harness(properties, I420, NULL);
+    plugin_test_push(harness, I420, 0, MODEL_SPAN);
+    GBytes *vector = NULL;
+    for (int i = 0; i < MODEL_SPAN; i++) {
+        g_autoptr(GstBuffer) buffer = gst_harness_pull(harness);
+        const GstMaxglEmbeddingMeta *meta = gst_buffer_get_maxgl_embedding_meta(buffer);
+        if (meta)
+            vector = g_bytes_ref(meta->vector);
+    }
+    assert_non_null(vector);
+    plugin_test_harness_free(harness);
+    return vector;
+}
+
+/* How far @vector is from @exact; the relative Euclidean distance. */
+static double distance(GBytes *vector, GBytes *exact)
+{
+    gsize size, same;
+    const float *a = g_bytes_get_data(vector, &size), *b = g_bytes_get_data(exact, &same);
+    double off = 0, all = 0;
+    assert_int_equal(size, same);
+    for (gsize i = 0; i < size / sizeof *a; i++) {
+        off += pow((double)a[i] - (double)b[i], 2);
+        all += pow((double)b[i], 2);
+    }
+    return sqrt(off / all);
+}
+
+/* Maps in 16 bits: other digits, from the third on. */
+static void precision_is_chosen(void **state)
+{
+    g_autoptr(GBytes) plain = first_vector("");
+    g_autoptr(GBytes) floats = first_vector("precision=fp32");
+    g_autoptr(GBytes) rounded = first_vector("precision=tf32");
+    g_autoptr(GBytes) half = first_vector("precision=fp16");
+    g_autoptr(GBytes) brief = first_vector("precision=bf16");
+    assert_true(g_bytes_equal(plain, floats));
+    assert_true(distance(rounded, floats) < 0.01); /* the same on what has no such units */
+    const double of_half = distance(half, floats), of_brief = distance(brief, floats);
+    if (!(of_half > 0 && of_half < of_brief && of_brief < 0.01))
+        fail_msg("fp16 is off by %g, bf16 by %g", of_half, of_brief);
+}
+
 static void buffers_pass_untouched(void **state)
 {
     GstHarness *harness = plugin_test_harness("", I420, NULL);
@@ -259,6 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_those_of_libmaxgl),
+        cmocka_unit_test(precision_is_chosen),
         cmocka_unit_test(buffers_pass_untouched),
         cmocka_unit_test(windows_and_times_follow_stride_and_hop),
         cmocka_unit_test(overlapping_windows_have_their_own_frames),

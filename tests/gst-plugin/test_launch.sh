@@ -34,7 +34,7 @@ ${CC:-cc} -Wall -Wextra -Werror -Wno-unused-parameter -I"$folder/usr/include" "$
 "$folder/reader" || die "a buffer without an embedding seems to have one"
 
 inspect="$(gst-inspect-1.0 maxglembed)" || die "gst-inspect-1.0 does not find maxglembed"
-for word in model device frame-stride hop partial l2-normalize post-messages message-vector stats pad-last \
+for word in model device frame-stride hop partial precision fp32 tf32 fp16 bf16 l2-normalize post-messages message-vector stats pad-last \
   other/tensors text/x-raw video/x-raw "gst-launch-1.0 -m"; do
   grep -qF -- "$word" <<<"$inspect" || die "gst-inspect-1.0 says nothing of $word"
 done
