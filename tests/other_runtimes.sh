@@ -20,7 +20,6 @@ implementations=()
 # implementation, start of its version, operator, what every failed case says, why.
 known_failures="
 rusticl|22.3|clip_prepare|CL_INVALID_ARG_SIZE|takes no struct as an argument of which the kernel uses a part
-rusticl|22.3|conv3d_mma|the device's limits are 1024 and 32768|has 32 KiB of local memory, these want up to 34
 "
 
 usage() {

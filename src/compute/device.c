@@ -168,6 +168,11 @@ static char *matrix_units_of(const MaxglDeviceInfo *info, const char *extensions
     return NULL;
 }
 
+gboolean maxgl_device_doubles_local(const MaxglDeviceInfo *info)
+{
+    return g_str_equal(info->platform_name, "rusticl") && g_str_has_prefix(info->driver_version, "22.");
+}
+
 static MaxglDeviceInfo *describe(cl_platform_id platform, int p, cl_device_id device, int d)
 {
     MaxglDeviceInfo *info = g_new0(MaxglDeviceInfo, 1);
@@ -189,7 +194,8 @@ static MaxglDeviceInfo *describe(cl_platform_id platform, int p, cl_device_id de
         info->type = type & CL_DEVICE_TYPE_GPU ? MAXGL_DEVICE_GPU : MAXGL_DEVICE_ACCELERATOR;
     info->global_memory = device_number(device, CL_DEVICE_GLOBAL_MEM_SIZE);
     info->max_allocation = device_number(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
-    info->local_memory = device_number(device, CL_DEVICE_LOCAL_MEM_SIZE);
+    info->local_memory =
+        device_number(device, CL_DEVICE_LOCAL_MEM_SIZE) / (maxgl_device_doubles_local(info) ? 2 : 1);
     info->local_memory_is_real = device_number(device, CL_DEVICE_LOCAL_MEM_TYPE) == CL_LOCAL;
     info->compute_units = (guint)device_number(device, CL_DEVICE_MAX_COMPUTE_UNITS);
     info->clock_mhz = (guint)device_number(device, CL_DEVICE_MAX_CLOCK_FREQUENCY);

@@ -28,6 +28,10 @@ char *maxgl_intel_architecture(guint32 ip_version, gsize least_sub_group, const 
 /** The smallest sub-group of a device of Intel's; 0 if it does not say. */
 gsize maxgl_intel_least_sub_group(cl_device_id device);
 
+/** Whether a kernel's local variables have twice their room: Rusticl of Mesa 22 lays them out twice.
+ * info->local_memory is what there is for one of both. */
+gboolean maxgl_device_doubles_local(const MaxglDeviceInfo *info);
+
 /** Whether the tuning database knows the device's architecture by measurement, so that its speed is more than
  * a guess. */
 gboolean maxgl_device_is_tuned(const MaxglDeviceInfo *info);

@@ -332,3 +332,10 @@ gsize maxgl_kernel_group_limit(const MaxglContext *context, cl_kernel kernel)
         return context->info->max_work_group;
     return limit;
 }
+
+gsize maxgl_kernel_local_bytes(const MaxglContext *context, cl_kernel kernel)
+{
+    cl_ulong bytes = 0;
+    clGetKernelWorkGroupInfo(kernel, context->device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    return maxgl_device_doubles_local(context->info) ? bytes / 2 : bytes;
+}

@@ -49,6 +49,9 @@ char *maxgl_program_source(MaxglContext *context, const char *file, GError **err
 /** The most work-items that a work-group of @kernel may have. */
 gsize maxgl_kernel_group_limit(const MaxglContext *context, cl_kernel kernel);
 
+/** Bytes of @kernel's local variables. */
+gsize maxgl_kernel_local_bytes(const MaxglContext *context, cl_kernel kernel);
+
 /** From now on it is shown on stderr (base/progress.h) when programs that are in no cache take longer than a
  * second to build. For programs that talk to a person. */
 void maxgl_program_show_progress(void);

@@ -137,20 +137,17 @@ static gboolean bind_arguments(Step *step, const char *types, va_list args, GErr
 static gboolean check_limits(MaxglContext *context, const Step *step, GError **error)
 {
     const gsize group = maxgl_kernel_group_limit(context, step->kernel);
+    const gsize local_bytes = maxgl_kernel_local_bytes(context, step->kernel);
     size_t items = step->has_local ? 1 : 0;
-    cl_ulong local_bytes = 0;
-    clGetKernelWorkGroupInfo(step->kernel, context->device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes,
-                             &local_bytes, NULL);
     for (cl_uint i = 0; step->has_local && i < step->dims; i++)
         items *= step->local[i];
     if (items <= group && local_bytes <= context->info->local_memory)
         return TRUE;
     g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_LIMIT,
-                "%s: %s needs work-groups of %" G_GSIZE_FORMAT " and %" G_GUINT64_FORMAT
+                "%s: %s needs work-groups of %" G_GSIZE_FORMAT " and %" G_GSIZE_FORMAT
                 " bytes of local memory, the device's limits are %" G_GSIZE_FORMAT " and %" G_GUINT64_FORMAT
                 ": tune for this device",
-                context->info->name, step->label, items, (guint64)local_bytes, group,
-                context->info->local_memory);
+                context->info->name, step->label, items, local_bytes, group, context->info->local_memory);
     return FALSE;
 }
 

@@ -32,7 +32,7 @@ typedef struct {
     char *architecture;     /**< tuning class: "avx512", "avx2", "sm_90", "gfx90a", …, or "unknown" */
     guint64 global_memory;  /**< bytes */
     guint64 max_allocation; /**< bytes in one buffer */
-    guint64 local_memory;   /**< bytes a work-group */
+    guint64 local_memory;   /**< bytes of a work-group's variables */
     gboolean local_memory_is_real; /**< dedicated memory rather than a part of global memory */
     guint compute_units;
     guint clock_mhz;
