@@ -4,7 +4,8 @@
 //   backward data  dx[c, pixel] = Σ_depth w[depth, c] · dy[depth, pixel]    depth = (block of dy, tap, channel)
 //
 // Rows of the product are channels of the result, columns its pixels. Weights come as conv3d_mma_prepare leaves them, so that
-// both factors are read in pieces of numbers that follow one another in depth, and both passes are the same. Backward data
+// both factors are read in pieces of numbers that follow one another in depth, and both passes are the same. With BLOCK_READS
+// they are a matrix, row after row, that waves read without local memory; SOURCE_BLOCK is then a multiple of 16. Backward data
 // gathers: positions of x that are equal modulo the stride make a phase, which sees the same taps of dy; dimension 2 of the
 // launch is the phase. One without taps stores zeros.
 //
@@ -100,13 +101,28 @@ INLINE Depth depth_advance(Depth d, int pieces, int taps)
     return d;
 }
 
-// This work-item's share of both factors at @d.
-INLINE void fetch(uint4 *a, uint4 *b, global const uint4 *weights, global const MAP(X_STORAGE) *source, const Geometry *g,
-                  Depth d, local const Tap *taps, const int *sources, const uint *sets, int row0, int rows, uint item)
+#if BLOCK_READS
+// A wave's rows of the step that begins at @step.
+INLINE void read_rows(WaveRows *rows, global const uint4 *weights, const Geometry *g, Depth step, local const Tap *taps,
+                      int row, uint lane)
 {
+    const int height = g->result_blocks * RESULT_BLOCK;
+    const Matrix matrix = {(global const ushort *)weights, height, max(g->source_blocks * (TAPS * SOURCE_BLOCK), 32)};
+    MMA_UNROLL
+    for (int s = 0; s < SUBSTEPS; s++) {
+        const Depth d = depth_advance(step, s * (STEP_PIECES / SUBSTEPS), g->taps);
+        const int depth = (d.block * TAPS + taps[d.tap].number) * SOURCE_BLOCK + d.piece * PIECE_NUMBERS;
+        const bool exists = d.block < g->source_blocks;
+        mma_read_rows(rows, s, matrix, exists ? row : height, exists ? depth : 0, lane);
+    }
+}
+#else
+INLINE void fetch_weights(uint4 *a, global const uint4 *weights, const Geometry *g, Depth d, local const Tap *taps,
+                          int row0, uint item)
+{
+    const int rows = g->result_blocks * RESULT_BLOCK;
     const bool exists = d.block < g->source_blocks;
-    const Tap tap = taps[d.tap];
-    const int piece = ((d.block * TAPS + tap.number) * BLOCK_PIECES + d.piece) * rows;
+    const int piece = ((d.block * TAPS + taps[d.tap].number) * BLOCK_PIECES + d.piece) * rows;
 #pragma unroll
     for (int i = 0; i < FETCHES(TM); i++) {
         const int row = row0 + fetch_row(item, i);
@@ -114,6 +130,21 @@ INLINE void fetch(uint4 *a, uint4 *b, global const uint4 *weights, global const 
         const uint4 value = weights[here ? piece + row : 0];
         a[i] = here ? value : (uint4)(0);
     }
+}
+
+INLINE void put_weights(local uint4 *to, const uint4 *a, uint item)
+{
+#pragma unroll
+    for (int i = 0; i < FETCHES(TM); i++)
+        to[fetch_piece(item) * PITCH_A + mma_place(fetch_row(item, i))] = a[i];
+}
+#endif
+
+INLINE void fetch_source(uint4 *b, global const MAP(X_STORAGE) *source, const Geometry *g, Depth d, local const Tap *taps,
+                         const int *sources, const uint *sets)
+{
+    const bool exists = d.block < g->source_blocks;
+    const Tap tap = taps[d.tap];
     const int offset = tap.offset + d.block * volume(g->source) * SOURCE_BLOCK + d.piece * PIECE_NUMBERS;
     const uint set = exists ? tap.set : TAP_MISSING;
 #pragma unroll
@@ -124,15 +155,11 @@ INLINE void fetch(uint4 *a, uint4 *b, global const uint4 *weights, global const 
     }
 }
 
-INLINE void put(local uint4 *to_a, local uint4 *to_b, const uint4 *a, const uint4 *b, uint item)
+INLINE void put_source(local uint4 *to, const uint4 *b, uint item)
 {
-    const uint piece = fetch_piece(item);
-#pragma unroll
-    for (int i = 0; i < FETCHES(TM); i++)
-        to_a[piece * PITCH_A + mma_place(fetch_row(item, i))] = a[i];
 #pragma unroll
     for (int i = 0; i < FETCHES(TN); i++)
-        to_b[piece * PITCH_B + fetch_row(item, i)] = rounded_factors(b[i]);
+        to[fetch_piece(item) * PITCH_B + fetch_row(item, i)] = rounded_factors(b[i]);
 }
 
 INLINE void store_tile(const WaveSums *sums, local const int *results, const Geometry *g, uint row0, uint column0,
@@ -171,7 +198,10 @@ CONV3D_MMA(global const MAP(X_STORAGE) *restrict source, global const uint4 *res
            int result_h, int result_w, int kernel_t, int kernel_h, int kernel_w, int stride_t, int stride_h,
            int stride_w, int pad_t, int pad_h, int pad_w)
 {
-    local uint4 a[BUFFERS * STEP_PIECES * PITCH_A], b[BUFFERS * STEP_PIECES * PITCH_B];
+    local uint4 b[BUFFERS * STEP_PIECES * PITCH_B];
+#if !BLOCK_READS
+    local uint4 a[BUFFERS * STEP_PIECES * PITCH_A];
+#endif
     local Tap taps[TAPS];
     local int results[TN];
     MMA_SCRATCH(scratch)
@@ -189,7 +219,7 @@ CONV3D_MMA(global const MAP(X_STORAGE) *restrict source, global const uint4 *res
                   .source_blocks = source_blocks,
                   .result_blocks = result_blocks};
     g.taps = g.t.taps * g.h.taps * g.w.taps;
-    const int rows = result_blocks * RESULT_BLOCK, columns = batch * g.t.grid * g.h.grid * g.w.grid;
+    const int columns = batch * g.t.grid * g.h.grid * g.w.grid;
     const int pieces = column0 < columns ? source_blocks * g.taps * BLOCK_PIECES : 0;
     const int steps = (pieces + STEP_PIECES - 1) / STEP_PIECES;
 
@@ -207,26 +237,46 @@ CONV3D_MMA(global const MAP(X_STORAGE) *restrict source, global const uint4 *res
     }
     Depth depth = {0, 0, 0};
     depth = depth_advance(depth, fetch_piece(item), max(g.taps, 1));
-    uint4 from_a[FETCHES(TM)], from_b[FETCHES(TN)];
+    uint4 from_b[FETCHES(TN)];
+#if BLOCK_READS
+    Depth step_depth = {0, 0, 0};
+#else
+    uint4 from_a[FETCHES(TM)];
+#endif
     WaveSums sums;
     mma_clear(&sums);
     barrier(CLK_LOCAL_MEM_FENCE);
 
     if (steps > 0) {
-        fetch(from_a, from_b, weights, source, &g, depth, taps, sources, sets, row0, rows, item);
-        put(a, b, from_a, from_b, item);
+#if !BLOCK_READS
+        fetch_weights(from_a, weights, &g, depth, taps, row0, item);
+        put_weights(a, from_a, item);
+#endif
+        fetch_source(from_b, source, &g, depth, taps, sources, sets);
+        put_source(b, from_b, item);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int step = 0; step < steps; step++) {
         const int now = step % BUFFERS, next = (step + 1) % BUFFERS;
         depth = depth_advance(depth, STEP_PIECES, g.taps);
-        fetch(from_a, from_b, weights, source, &g, depth, taps, sources, sets, row0, rows, item);
-        mma_step(&sums, a + now * (STEP_PIECES * PITCH_A) + row_in_tile,
-                 b + now * (STEP_PIECES * PITCH_B) + column_in_tile, lane, MMA_SCRATCH_OF(scratch, item));
+#if BLOCK_READS
+        WaveRows rows;
+        read_rows(&rows, weights, &g, step_depth, taps, row0 + row_in_tile, lane);
+        step_depth = depth_advance(step_depth, STEP_PIECES, g.taps);
+#define ROWS &rows
+#else
+        fetch_weights(from_a, weights, &g, depth, taps, row0, item);
+#define ROWS a + now * (STEP_PIECES * PITCH_A) + row_in_tile
+#endif
+        fetch_source(from_b, source, &g, depth, taps, sources, sets);
+        mma_step(&sums, ROWS, b + now * (STEP_PIECES * PITCH_B) + column_in_tile, lane, MMA_SCRATCH_OF(scratch, item));
 #if BUFFERS == 1
         barrier(CLK_LOCAL_MEM_FENCE);
 #endif
-        put(a + next * (STEP_PIECES * PITCH_A), b + next * (STEP_PIECES * PITCH_B), from_a, from_b, item);
+#if !BLOCK_READS
+        put_weights(a + next * (STEP_PIECES * PITCH_A), from_a, item);
+#endif
+        put_source(b + next * (STEP_PIECES * PITCH_B), from_b, item);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
     store_tile(&sums, results, &g, row0 + row_in_tile, column_in_tile, lane, result, bias, residual, flags);

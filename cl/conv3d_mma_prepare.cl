@@ -1,5 +1,6 @@
 // Weights as conv3d_mma.cl reads them: pieces of 16 bytes that follow one another in depth, [depth / PIECE_NUMBERS][row], with
-// depth = (block of the source, tap, channel in the block). Rounded to nearest.
+// depth = (block of the source, tap, channel in the block). Rounded to nearest. With BLOCK_READS [row][depth / PIECE_NUMBERS], rows
+// being at least 64 bytes apart.
 //
 //   BI, BO       channel blocks of x and y; weights come as [K/BO][C/BI][taps][BI][BO]
 //   TRANSPOSED   0: rows are output channels; 1: rows are input channels, the source is dy
@@ -42,7 +43,13 @@ kernel void conv3d_mma_prepare(global const float *restrict weights, global uint
     global const float *from = weights + (size_t)((output_block * input_blocks + input_block) * taps + tap) * (BI * BO) +
                                row_in_block * (TRANSPOSED ? BO : 1) +
                                piece * PIECE_NUMBERS * (TRANSPOSED ? 1 : BO);
-    const size_t at = ((size_t)(block * taps + tap) * BLOCK_PIECES + piece) * rows + row;
+    const size_t along = (size_t)(block * taps + tap) * BLOCK_PIECES + piece;
+#if BLOCK_READS
+    const int source_blocks = TRANSPOSED ? output_blocks : input_blocks;
+    const size_t at = (size_t)row * max(source_blocks * taps * BLOCK_PIECES, 4) + along;
+#else
+    const size_t at = along * rows + row;
+#endif
     global MAP(FACTOR_STORAGE) *to = (global MAP(FACTOR_STORAGE) *)(prepared + at);
     for (int i = 0; i < PIECE_NUMBERS; i++)
         MAP_PUT(FACTOR_STORAGE, to, i, factor(from[i * (TRANSPOSED ? 1 : BO)]));

@@ -36,6 +36,7 @@ static const struct {
     {"conv3d_gemm", "UNROLL", {1, 4, 8, 16, -1}},
     {"conv3d_gemm", "GROUPS", {16, 64, 128, 256, 512, -1}},
     {"conv3d_mma", "GROUPS", {64, 128, 256, 512, 1024, -1}},
+    {"conv3d_mma", "BLOCK_READS", {0, 1, -1}},
 };
 
 /* What keeps an algorithm from being used even where it is asked for by name, and values that do not. */

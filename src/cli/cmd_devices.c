@@ -118,6 +118,7 @@ static void add_device(JsonBuilder *builder, const MaxglDeviceInfo *d)
     add_bool(builder, "fp64", d->fp64);
     add_bool(builder, "subgroups", d->subgroups);
     add_string(builder, "matrix_units", d->matrix_units);
+    add_bool(builder, "block_reads", d->block_reads);
     add_bool(builder, "tuned", maxgl_device_is_tuned(d));
     json_builder_end_object(builder);
 }

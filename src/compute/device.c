@@ -205,6 +205,7 @@ static MaxglDeviceInfo *describe(cl_platform_id platform, int p, cl_device_id de
     info->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
     info->fp64 = strstr(extensions, "cl_khr_fp64") != NULL;
     info->subgroups = strstr(extensions, "subgroups") != NULL;
+    info->block_reads = strstr(extensions, "cl_intel_subgroup_2d_block_io") != NULL;
     info->architecture = architecture_of(device, info, extensions);
     info->matrix_units = matrix_units_of(info, extensions);
     return info;

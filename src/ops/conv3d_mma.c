@@ -11,6 +11,7 @@ typedef struct {
     const MaxglMma *mma;
     gboolean emulated;
     MaxglFactors factors;
+    gboolean block_reads; /* weights do not go through local memory */
     int tm, tn, wm, wn, buffers, registers, groups;
 } Tile;
 
@@ -76,6 +77,26 @@ static MaxglProduct product_of(const Problem *problem, MaxglConv3dPass pass)
     return maxgl_conv3d_product(&problem->conv, &problem->out, pass);
 }
 
+static char *shape_of(const MaxglConv3d *conv, MaxglConv3dPass pass)
+{
+    g_autofree char *class = maxgl_conv3d_shape_class(conv);
+    return g_strdup_printf("%s %s", pass_names[pass], class);
+}
+
+/* Whether weights are a matrix that units read blocks of. A part of a step is 16 numbers of one tap. */
+static gboolean reads_blocks(MaxglContext *context, const Problem *problem, MaxglConv3dPass pass)
+{
+    MaxglFactors factors;
+    gboolean emulated;
+    const MaxglMma *mma = units_of(context, problem->asked, &factors, &emulated);
+    const int source_block =
+        pass == MAXGL_CONV3D_BACKWARD_DATA ? problem->conv.out_block : problem->conv.input.block;
+    if (pass == MAXGL_CONV3D_BACKWARD_WEIGHTS || !mma || !mma->can_read_blocks || source_block % 16 != 0)
+        return FALSE;
+    g_autofree char *shape = shape_of(problem->asked, pass);
+    return maxgl_tuning_int(context->tuning, "conv3d_mma", shape, "BLOCK_READS", context->info->block_reads);
+}
+
 static int waves(const Tile *tile)
 {
     return tile->tm / tile->wm * (tile->tn / tile->wn);
@@ -106,12 +127,19 @@ static gboolean tile_valid(const Tile *t)
            t->tn % maxgl_factors_piece(t->factors) == 0;
 }
 
+/* Of both factors, of 16 bytes. */
+static gsize local_pieces(const Tile *t)
+{
+    const int of_a = t->block_reads ? 0 : t->tm + 2, of_b = t->tn + 2;
+    return (gsize)t->buffers * STEP_PIECES * (gsize)(of_a + of_b);
+}
+
 /* Floats that the emulation needs for each wave, at most. */
 enum { EMULATION_FLOATS = 512 };
 
 static gboolean tile_fits(const Tile *t, const MaxglConv3d *conv, const MaxglDeviceInfo *device)
 {
-    const gsize pieces = (gsize)t->buffers * STEP_PIECES * (t->tm + t->tn + 4);
+    const gsize pieces = local_pieces(t);
     const gsize tables = 12 * MAX(maxgl_conv3d_taps(conv), 2 * STEP_PIECES * 8) + 4 * (gsize)t->tn;
     const gsize emulation = t->emulated ? (gsize)waves(t) * EMULATION_FLOATS * sizeof(float) : 0;
     return 16 * pieces + tables + emulation <= device->local_memory && items(t) <= device->max_work_group;
@@ -167,10 +195,10 @@ static gboolean choose_tile(MaxglContext *context, const Problem *problem, Maxgl
                             GError **error)
 {
     const MaxglConv3d *conv = &problem->conv;
-    g_autofree char *class = maxgl_conv3d_shape_class(problem->asked);
-    g_autofree char *shape = g_strdup_printf("%s %s", pass_names[pass], class);
+    g_autofree char *shape = shape_of(problem->asked, pass);
     tile->mma = units_of(context, problem->asked, &tile->factors, &tile->emulated);
     g_assert(tile->mma);
+    tile->block_reads = reads_blocks(context, problem, pass);
     read_tile(context, shape, tile);
     if (!tile_valid(tile)) {
         g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
@@ -198,9 +226,9 @@ static char *tile_options(const Tile *t, const MaxglConv3d *conv, const MaxglDev
 {
     g_autofree char *limit = maxgl_tile_register_option(t->registers, device);
     return g_strdup_printf("-DUNITS=%d -DGENERATION=%d -DFACTORS=%d -DEMULATED=%d -DTM=%d -DTN=%d -DWM=%d "
-                           "-DWN=%d -DBUFFERS=%d -DX_STORAGE=%d -DY_STORAGE=%d%s",
+                           "-DWN=%d -DBUFFERS=%d -DBLOCK_READS=%d -DX_STORAGE=%d -DY_STORAGE=%d%s",
                            t->mma->units, t->mma->generation, t->factors, t->emulated, t->tm, t->tn, t->wm,
-                           t->wn, t->buffers, conv->input.storage, conv->out_storage, limit);
+                           t->wn, t->buffers, t->block_reads, conv->input.storage, conv->out_storage, limit);
 }
 
 static MaxglLaunch tile_launch(const Tile *tile, const MaxglProduct *product, gsize parts)
@@ -212,9 +240,12 @@ static MaxglLaunch tile_launch(const Tile *tile, const MaxglProduct *product, gs
 }
 
 /* Bytes of the weights as the units read them: whole blocks, in the units' numbers. */
-static gsize weights_bytes(const Problem *problem)
+static gsize weights_bytes(MaxglContext *context, const Problem *problem, MaxglConv3dPass pass)
 {
-    return maxgl_conv3d_weight_floats(&problem->conv) * maxgl_storage_bytes(problem->conv.input.storage);
+    enum { LEAST_ROW = 64 }; /* bytes, of a matrix */
+    const MaxglProduct product = product_of(problem, pass);
+    const gsize row = product.depth * maxgl_storage_bytes(problem->conv.input.storage);
+    return product.rows * (reads_blocks(context, problem, pass) ? MAX(row, LEAST_ROW) : row);
 }
 
 /* Of a packed clip at the beginning of the workspace. */
@@ -223,20 +254,24 @@ static gsize clip_bytes(MaxglContext *context, const Problem *problem)
     return problem->is_clip ? maxgl_buffer_aligned(context, maxgl_shape_bytes(&problem->conv.input)) : 0;
 }
 
-static gboolean add_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, gboolean transposed,
+static gboolean add_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, MaxglConv3dPass pass,
                             cl_mem weights, cl_mem prepared, GError **error)
 {
     enum { GROUP = 32 };
+    MaxglContext *context = maxgl_sequence_context(sequence);
+    const Problem problem = problem_of(context, conv);
     MaxglFactors factors;
     gboolean emulated;
-    const MaxglShape *in = &conv->input, out = maxgl_conv3d_output(conv);
-    const MaxglShape *source = transposed ? &out : in, *result = transposed ? in : &out;
-    if (!units_of(maxgl_sequence_context(sequence), conv, &factors, &emulated))
+    const gboolean transposed = pass == MAXGL_CONV3D_BACKWARD_DATA;
+    const MaxglShape *in = &conv->input, *out = &problem.out;
+    const MaxglShape *source = transposed ? out : in, *result = transposed ? in : out;
+    if (!units_of(context, conv, &factors, &emulated))
         g_return_val_if_reached(FALSE);
     if (is_clip(conv))
         return maxgl_mma_clip_add_prepare(sequence, conv, factors, weights, prepared, error);
-    g_autofree char *options = g_strdup_printf("-DBI=%d -DBO=%d -DTRANSPOSED=%d -DFACTORS=%d", in->block,
-                                               conv->out_block, transposed, factors);
+    g_autofree char *options =
+        g_strdup_printf("-DBI=%d -DBO=%d -DTRANSPOSED=%d -DFACTORS=%d -DBLOCK_READS=%d", in->block,
+                        conv->out_block, transposed, factors, reads_blocks(context, &problem, pass));
     const MaxglLaunch launch = {.file = "conv3d_mma_prepare.cl",
                                 .kernel = "conv3d_mma_prepare",
                                 .options = options,
@@ -246,7 +281,7 @@ static gboolean add_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, gb
                                            (gsize)maxgl_shape_blocks(source) * maxgl_conv3d_taps(conv)},
                                 .local = {GROUP, 1, 1}};
     return maxgl_sequence_add(sequence, &launch, error, "mmiii", weights, prepared, maxgl_shape_blocks(in),
-                              maxgl_shape_blocks(&out), (int)maxgl_conv3d_taps(conv));
+                              maxgl_shape_blocks(out), (int)maxgl_conv3d_taps(conv));
 }
 
 /* Bits of the kernel's flags. */
@@ -285,13 +320,13 @@ static gboolean add_products(MaxglSequence *sequence, const Problem *problem, Ma
 static gsize prepared_bytes(MaxglContext *context, const MaxglConv3d *conv)
 {
     const Problem problem = problem_of(context, conv);
-    return weights_bytes(&problem);
+    return weights_bytes(context, &problem, MAXGL_CONV3D_FORWARD);
 }
 
 static gboolean prepare(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem weights, cl_mem prepared,
                         GError **error)
 {
-    return add_prepare(sequence, conv, FALSE, weights, prepared, error);
+    return add_prepare(sequence, conv, MAXGL_CONV3D_FORWARD, weights, prepared, error);
 }
 
 /* Packs a clip into the beginning of @workspace. *@packed: that window, or NULL; the caller's to release. */
@@ -328,8 +363,9 @@ static gboolean forward(MaxglSequence *sequence, const MaxglConv3d *conv, cl_mem
     MaxglContext *context = maxgl_sequence_context(sequence);
     const Problem problem = problem_of(context, conv);
     cl_mem prepared = maxgl_buffer_window(context, workspace, clip_bytes(context, &problem),
-                                          weights_bytes(&problem), error);
-    const gboolean ok = prepared && add_prepare(sequence, conv, FALSE, weights, prepared, error) &&
+                                          weights_bytes(context, &problem, MAXGL_CONV3D_FORWARD), error);
+    const gboolean ok = prepared &&
+                        add_prepare(sequence, conv, MAXGL_CONV3D_FORWARD, weights, prepared, error) &&
                         forward_prepared(sequence, conv, x, prepared, y, epilogue, workspace, error);
     g_clear_pointer(&prepared, clReleaseMemObject);
     return ok;
@@ -340,7 +376,7 @@ static gboolean backward_data(MaxglSequence *sequence, const MaxglConv3d *conv, 
 {
     const MaxglConv3dEpilogue none = {0};
     const Problem problem = problem_of(maxgl_sequence_context(sequence), conv);
-    return add_prepare(sequence, conv, TRUE, weights, workspace, error) &&
+    return add_prepare(sequence, conv, MAXGL_CONV3D_BACKWARD_DATA, weights, workspace, error) &&
            add_products(sequence, &problem, MAXGL_CONV3D_BACKWARD_DATA, dy, workspace, dx, &none,
                         accumulate ? ACCUMULATE : 0, error);
 }
@@ -449,7 +485,7 @@ static gboolean describe_work(MaxglContext *context, const MaxglConv3d *conv, Ma
         .groups = tiles * (double)parts,
         .items = (int)items(&tile),
         .registers = 2 * tile.wm * tile.wn / tile.mma->lanes, /* as many again as sums, see docs/gpus.md */
-        .local_bytes = (gsize)16 * tile.buffers * STEP_PIECES * (gsize)(tile.tm + tile.tn + 4),
+        .local_bytes = 16 * local_pieces(&tile),
         .local_reads = multiply_adds / (tile.wm * tile.wn) * (tile.wm + tile.wn) * number,
         .fetched = multiply_adds / (tile.tm * tile.tn) * (tile.tm + tile.tn) * number,
         .bytes = maxgl_conv3d_operand_bytes(conv) + 2.0 * (double)clip_bytes(context, &problem) +
@@ -492,7 +528,7 @@ static gsize workspace_bytes(MaxglContext *context, const MaxglConv3d *conv, Max
     if (pass == MAXGL_CONV3D_FORWARD_PREPARED)
         return clip_bytes(context, &problem);
     if (pass != MAXGL_CONV3D_BACKWARD_WEIGHTS)
-        return clip_bytes(context, &problem) + weights_bytes(&problem);
+        return clip_bytes(context, &problem) + weights_bytes(context, &problem, pass);
     if (!choose_tile(context, &problem, pass, &tile, NULL))
         return 0; /* adding the pass will say what is wrong with the tile */
     const MaxglProduct product = product_of(&problem, pass);

@@ -10,6 +10,9 @@
  *   WM, WN      rows and columns of the product that a wave makes; multiples of the instruction's
  *   TM, TN      those of a work-group
  *   BUFFERS     1 or 2 copies of the tiles in local memory
+ *   BLOCK_READS 1: where source blocks are multiples of 16, Intel's units with 16 lanes read weights as
+ *               blocks of two dimensions, past local memory; 0: not. Default: whether the device has such
+ *               reads (cl_intel_subgroup_2d_block_io); without them the same numbers come by ordinary ones
  *   REGISTERS   as for conv3d_gemm, see ops/tile.h
  *   GROUPS      work-groups that fill the device: with fewer, tiles are halved, or the sum over pixels is cut
  *

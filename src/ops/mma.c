@@ -7,14 +7,14 @@
 
 /* Waves as large as registers allow: 64 × 64 floats are 128 for each of 32 lanes. */
 static const MaxglMma families[] = {
-    {"sm_75", 1, 75, BIT(FP16), 32, 8, 16, 1, 64, 64},
-    {"sm_80", 1, 80, BIT(FP16) | BIT(BF16) | BIT(TF32), 32, 8, 16, 1, 64, 64},
-    {"gfx908", 2, 908, BIT(FP32) | BIT(FP16) | BIT(BF16), 64, 16, 16, 1, 64, 64},
-    {"gfx90a", 2, 90, BIT(FP32) | BIT(FP16) | BIT(BF16), 64, 16, 16, 1, 64, 64},
-    {"gfx11", 3, 0, BIT(FP16) | BIT(BF16), 32, 16, 16, 2, 64, 32},
-    {"gfx12", 4, 0, BIT(FP16) | BIT(BF16), 32, 16, 16, 2, 64, 32},
-    {"xe16", 5, 0, BIT(FP16) | BIT(BF16), 16, 8, 16, 2, 32, 32},
-    {"xe8", 6, 0, BIT(FP16) | BIT(BF16), 8, 8, 8, 2, 32, 16},
+    {"sm_75", 1, 75, BIT(FP16), 32, 8, 16, 1, FALSE, 64, 64},
+    {"sm_80", 1, 80, BIT(FP16) | BIT(BF16) | BIT(TF32), 32, 8, 16, 1, FALSE, 64, 64},
+    {"gfx908", 2, 908, BIT(FP32) | BIT(FP16) | BIT(BF16), 64, 16, 16, 1, FALSE, 64, 64},
+    {"gfx90a", 2, 90, BIT(FP32) | BIT(FP16) | BIT(BF16), 64, 16, 16, 1, FALSE, 64, 64},
+    {"gfx11", 3, 0, BIT(FP16) | BIT(BF16), 32, 16, 16, 2, FALSE, 64, 32},
+    {"gfx12", 4, 0, BIT(FP16) | BIT(BF16), 32, 16, 16, 2, FALSE, 64, 32},
+    {"xe16", 5, 0, BIT(FP16) | BIT(BF16), 16, 8, 16, 2, TRUE, 32, 32},
+    {"xe8", 6, 0, BIT(FP16) | BIT(BF16), 8, 8, 8, 2, FALSE, 32, 16},
 };
 
 const char *maxgl_factors_name(MaxglFactors factors)

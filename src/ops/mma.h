@@ -33,6 +33,7 @@ typedef struct {
     int lanes;                  /**< work-items of a wave */
     int fragment_m, fragment_n; /**< rows and columns of an instruction's result */
     int substeps;               /**< a wave takes a step of depth in so many parts */
+    gboolean can_read_blocks;   /**< a wave's part of A may come from global memory: BLOCK_READS */
     int wave_m, wave_n;         /**< those of a wave's part, unless the tuning database says otherwise */
 } MaxglMma;
 

@@ -10,6 +10,7 @@ typedef struct {
     const char *units; /* which are emulated; NULL: the device's own */
     int groups;        /* of work-items that the device is said to need: more cut sums into parts */
     MaxglConv3d conv;  /* storages are filled in */
+    gboolean block_reads;
 } Case;
 
 /* Few pairs of blocks and kernels: each is three programs to compile. */
@@ -27,16 +28,23 @@ typedef struct {
     {factors, units, 1, POINTWISE}, {factors, units, 1, SMALL}, {factors, units, 3, STRIDED},                \
         {factors, units, 1, NARROW}, {factors, units, 1, WIDE}, {factors, units, 7, LARGE},                  \
         {factors, units, 2, STEM}, {factors, units, 1, CLIP}
+#define BLOCK_READS(factors, units)                                                                          \
+    {factors, units, 1, POINTWISE, TRUE}, {factors, units, 1, SMALL, TRUE},                                  \
+        {factors, units, 3, STRIDED, TRUE}, {factors, units, 1, NARROW, TRUE},                               \
+        {factors, units, 1, WIDE, TRUE}, {factors, units, 7, LARGE, TRUE}
 #define FEW(factors, units) {factors, units, 1, POINTWISE}, {factors, units, 3, STRIDED}
 /* clang-format on */
 
 static const Case cases[] = {
-    ALL(MAXGL_FACTORS_FP16, "sm_80"),  ALL(MAXGL_FACTORS_FP32, "gfx90a"), ALL(MAXGL_FACTORS_BF16, "gfx11"),
-    ALL(MAXGL_FACTORS_FP16, "xe16"),   FEW(MAXGL_FACTORS_FP16, "sm_75"),  FEW(MAXGL_FACTORS_BF16, "sm_80"),
-    FEW(MAXGL_FACTORS_TF32, "sm_80"),  FEW(MAXGL_FACTORS_FP16, "gfx90a"), FEW(MAXGL_FACTORS_BF16, "gfx90a"),
-    FEW(MAXGL_FACTORS_BF16, "gfx908"), FEW(MAXGL_FACTORS_FP16, "gfx12"),  FEW(MAXGL_FACTORS_BF16, "xe8"),
-    ALL(MAXGL_FACTORS_FP16, NULL),     ALL(MAXGL_FACTORS_BF16, NULL),     ALL(MAXGL_FACTORS_TF32, NULL),
-    ALL(MAXGL_FACTORS_FP32, NULL),
+    ALL(MAXGL_FACTORS_FP16, "sm_80"),        ALL(MAXGL_FACTORS_FP32, "gfx90a"),
+    ALL(MAXGL_FACTORS_BF16, "gfx11"),        ALL(MAXGL_FACTORS_FP16, "xe16"),
+    FEW(MAXGL_FACTORS_FP16, "sm_75"),        FEW(MAXGL_FACTORS_BF16, "sm_80"),
+    FEW(MAXGL_FACTORS_TF32, "sm_80"),        FEW(MAXGL_FACTORS_FP16, "gfx90a"),
+    FEW(MAXGL_FACTORS_BF16, "gfx90a"),       FEW(MAXGL_FACTORS_BF16, "gfx908"),
+    FEW(MAXGL_FACTORS_FP16, "gfx12"),        FEW(MAXGL_FACTORS_BF16, "xe8"),
+    ALL(MAXGL_FACTORS_FP16, NULL),           ALL(MAXGL_FACTORS_BF16, NULL),
+    ALL(MAXGL_FACTORS_TF32, NULL),           ALL(MAXGL_FACTORS_FP32, NULL),
+    BLOCK_READS(MAXGL_FACTORS_BF16, "xe16"),
 };
 
 static MaxglConv3d conv_of(guint index)
@@ -52,8 +60,9 @@ static char *describe(guint index)
 {
     const MaxglConv3d conv = conv_of(index);
     g_autofree char *text = check_conv3d_describe(&conv);
-    return g_strdup_printf("%s, %s of %s", text, maxgl_factors_name(cases[index].factors),
-                           cases[index].units ? cases[index].units : "the device");
+    return g_strdup_printf("%s, %s of %s%s", text, maxgl_factors_name(cases[index].factors),
+                           cases[index].units ? cases[index].units : "the device",
+                           cases[index].block_reads ? ", block reads" : "");
 }
 
 static gboolean is_small(guint index)
@@ -109,6 +118,7 @@ static void try_tile(MaxglTuning *tuning, const MaxglMma *mma, guint index)
                       {"TM", wm * 2},
                       {"TN", wn * 2},
                       {"BUFFERS", 1 + (int)index % 2},
+                      {"BLOCK_READS", cases[index].block_reads},
                       {"GROUPS", cases[index].groups}};
     for (gsize i = 0; i < G_N_ELEMENTS(parameters); i++) {
         g_autofree char *value = g_strdup_printf("%d", parameters[i].value);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compiles for GPUs that need not be there every kernel that the library would give them with the shipped tuning
 databases, and fails where one does not compile, spills registers, needs more local memory or leaves room for fewer waves
-than planned, or has no matrix instructions although it is to use them. Skips what no compiler here knows; exits 77 if that
+than planned, or has no matrix instructions or reads of blocks although it is to use them. Skips what no compiler here knows; exits 77 if that
 is everything.
 
   compile.py LIST_KERNELS [--quick | --only TARGET,…] [--cache FOLDER] [--jobs N] [--update-docs | --check-docs] [-v]
@@ -111,6 +111,8 @@ def faults_of(device, listed, report):
         faults.append(f"room for {waves} waves, planned are {LEAST_WAVES[device['vendor'], matrix]}")
     if matrix and report["matrix"] == 0:
         faults.append("no matrix instructions")
+    if "-DBLOCK_READS=1 " in listed["options"] and report.get("block_reads") == 0 and matrix:
+        faults.append("no reads of blocks of two dimensions")
     return faults
 
 

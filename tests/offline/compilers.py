@@ -33,18 +33,24 @@ def first_line(arguments, pattern):
     return match.group(0) if match else "unknown version"
 
 
+def several(variable, *usual):
+    """Programs to try in turn: what is usual, then $@variable (several with a colon)."""
+    names = [*usual, *os.environ.get(variable, "").split(":")]
+    return [n for n in names if n and os.access(n, os.X_OK)]
+
+
 @functools.lru_cache
 def find_clang(builtins, *target):
-    """The newest clang that can link libclc's builtins: they come in pairs of one version."""
-    for version in range(25, 18, -1):
-        name = shutil.which(f"clang-{version}")
+    """(clang, its libclc's file @builtins) that make code for @target, or None: the newest one installed that does, else
+    $MAXGL_CLANG with the folder $MAXGL_LIBCLC. They come in pairs of one version."""
+    installed = [shutil.which(f"clang-{version}") for version in range(25, 18, -1)]
+    pairs = [(name, CLC / builtins) for name in installed if name]
+    pairs += [(name, Path(os.environ.get("MAXGL_LIBCLC", CLC)) / builtins) for name in several("MAXGL_CLANG")]
+    for name, file in pairs:
         try:
-            if name and run([name, "-x", "cl", *target, "-Xclang", "-finclude-default-header", "-Xclang",
-                             "-mlink-bitcode-file", "-Xclang", builtins, "-S", "-", "-o", os.devnull], input=SMOKE):
-                pass
-            elif not name:
-                continue
-            return name
+            run([name, "-x", "cl", *target, "-Xclang", "-finclude-default-header", "-Xclang", "-mlink-bitcode-file", "-Xclang",
+                 file, "-S", "-", "-o", os.devnull], input=SMOKE)
+            return name, file
         except CompileError:
             continue
     return None
@@ -77,25 +83,28 @@ def function_texts(assembly, begin, end):
 class Amd:
     """clang's AMDGPU back end, which ROCm's OpenCL is made of."""
     name = "amd"
-    install = "apt-get install clang-19 libclc-19"
-    builtins = CLC / "amdgcn--amdhsa.bc"
+    install = "apt-get install clang-19 libclc-19; gfx950: clang 20 or newer, or MAXGL_CLANG and MAXGL_LIBCLC"
     matrix = re.compile(r"^\s+(v_s?w?mf?mac?_\w+|v_wmma_\w+|v_mfma_\w+)", re.M)
 
-    def __init__(self):
-        self.clang = find_clang(self.builtins, "-target", "amdgcn-amd-amdhsa", "-mcpu=gfx90a", "-nogpulib")
+    @staticmethod
+    def options(target):
+        return "-target", "amdgcn-amd-amdhsa", f"-mcpu={target}", "-nogpulib"
+
+    def clang(self, target):
+        return find_clang("amdgcn--amdhsa.bc", *self.options(target))
 
     def available(self):
-        return self.clang is not None
+        return self.clang("gfx90a") is not None
 
     def knows(self, target):
-        return find_clang(self.builtins, "-target", "amdgcn-amd-amdhsa", f"-mcpu={target}", "-nogpulib") == self.clang
+        return self.clang(target) is not None
 
     def version(self, target):
-        return first_line([self.clang, "--version"], r"clang version [\d.]+")
+        return first_line([self.clang(target)[0], "--version"], r"clang version [\d.]+")
 
     def compile(self, source, options, target, folder):
-        text, said = clang(self.clang, self.builtins, ["-target", "amdgcn-amd-amdhsa", f"-mcpu={target}", "-nogpulib"],
-                           source, options, folder, "-Rpass-analysis=kernel-resource-usage")
+        text, said = clang(*self.clang(target), self.options(target), source, options, folder,
+                           "-Rpass-analysis=kernel-resource-usage")
         bodies = function_texts(text, r"^(\w+):\s*; @", r"^\.Lfunc_end")
         reports = {}
         for part in said.split("Function Name: ")[1:]:
@@ -112,15 +121,12 @@ class Nvidia:
     """clang's NVPTX back end and ptxas of the CUDA toolkit; NVIDIA's driver has a front end of its own."""
     name = "nvidia"
     install = "apt-get install clang-19 libclc-19; ptxas: the CUDA toolkit (for sm_70 one before 13), or MAXGL_PTXAS"
-    builtins = CLC / "nvptx64--nvidiacl.bc"
 
     def __init__(self):
-        self.clang = find_clang(self.builtins, "-target", "nvptx64-nvidia-nvcl")
+        self.clang = find_clang("nvptx64--nvidiacl.bc", "-target", "nvptx64-nvidia-nvcl")
 
     def assemblers(self):
-        """$MAXGL_PTXAS (several with a colon), PATH, CUDA's usual folder."""
-        names = os.environ.get("MAXGL_PTXAS", "").split(":") + [shutil.which("ptxas"), "/usr/local/cuda/bin/ptxas"]
-        return [n for n in names if n and os.access(n, os.X_OK)]
+        return several("MAXGL_PTXAS", shutil.which("ptxas"), "/usr/local/cuda/bin/ptxas")
 
     def available(self):
         return self.clang is not None and bool(self.assemblers())
@@ -136,14 +142,14 @@ class Nvidia:
         return self.assembler(target) is not None
 
     def version(self, target):
-        return first_line([self.clang, "--version"], r"clang version [\d.]+") + ", ptxas " + \
+        return first_line([self.clang[0], "--version"], r"clang version [\d.]+") + ", ptxas " + \
             first_line([self.assembler(target), "--version"], r"V\d+\.\d+\.\d+")[1:]
 
     def compile(self, source, options, target, folder):
         number = int(re.sub(r"\D", "", target))
         limit = [f"-maxrregcount={o.split('=')[1]}" for o in options if o.startswith("-cl-nv-maxrregcount=")]
         options = [o for o in options if not o.startswith("-cl-nv-")]
-        ptx, _ = clang(self.clang, self.builtins, ["-target", "nvptx64-nvidia-nvcl", "-Xclang", "-target-cpu", "-Xclang",
+        ptx, _ = clang(*self.clang, ["-target", "nvptx64-nvidia-nvcl", "-Xclang", "-target-cpu", "-Xclang",
                                                    f"sm_{min(number, 90)}", "-Xclang", "-target-feature", "-Xclang", "+ptx78"],
                        source, options, folder)
         said = run([self.assembler(target), "-v", *limit, f"-arch={target}", folder / "k.s", "-o", folder / "k.cubin"])
@@ -161,29 +167,51 @@ class Nvidia:
 class Intel:
     """ocloc, the off-line half of Intel's compute runtime."""
     name = "intel"
-    install = "apt-get install intel-opencl-icd libigc-tools"
+    install = "apt-get install intel-opencl-icd libigc-tools; Xe2: version 24 or newer, or MAXGL_OCLOC and MAXGL_IGA64"
+    # What the disassembler calls a target.
+    platforms = {"dg2-g10": "12p71", "pvc": "12p72", "bmg": "2"}
 
     def available(self):
-        return shutil.which("ocloc") is not None
+        return bool(self.programs())
+
+    @staticmethod
+    def programs():
+        """The newest last: it knows fewest of the old targets, and most of the new ones' instructions."""
+        return several("MAXGL_OCLOC", shutil.which("ocloc"))
 
     @functools.lru_cache
-    def knows(self, target):
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                return bool(self.compile("kernel void k(global float *a) { *a = 1; }", [], target, Path(folder)))
-            except CompileError:
-                return False
+    def ocloc(self, target):
+        """The newest that makes code for @target."""
+        for name in reversed(self.programs()):
+            with tempfile.TemporaryDirectory() as folder:
+                try:
+                    if self.compile_by(name, "kernel void k(global float *a) { *a = 1; }", [], target, Path(folder)):
+                        return name
+                except CompileError:
+                    pass
+        return None
 
+    def knows(self, target):
+        return self.ocloc(target) is not None
+
+    @functools.lru_cache
     def version(self, target):
         try:
-            return "intel-opencl-icd " + run(["dpkg-query", "-W", "-f", "${Version}", "intel-opencl-icd"])
+            return "ocloc " + re.search(r"^[\d.]+$", run([self.ocloc(target), "--version"]), re.M).group(0)
+        except (CompileError, AttributeError):
+            pass
+        try:
+            return "ocloc " + run(["dpkg-query", "-W", "-f", "${Version}", "intel-opencl-icd"])
         except (CompileError, FileNotFoundError):
             return "ocloc"
 
     def compile(self, source, options, target, folder):
+        return self.compile_by(self.ocloc(target), source, options, target, folder)
+
+    def compile_by(self, ocloc, source, options, target, folder):
         (folder / "k.cl").write_text(source)
         shutil.rmtree(folder / "out", ignore_errors=True)
-        said = run(["ocloc", "compile", "-file", folder / "k.cl", "-device", target, "--format", "zebin", "-options",
+        said = run([ocloc, "compile", "-file", folder / "k.cl", "-device", target, "--format", "zebin", "-options",
                     " ".join(["-cl-std=CL1.2", *options]), "-output", "k", "-out_dir", folder / "out"])
         binary = next((folder / "out").glob("*.bin"), None)
         if not binary:
@@ -206,16 +234,18 @@ class Intel:
         return reports
 
     def count_matrix(self, binary, target, folder, reports):
-        """Counts dpas in the disassembly, where iga64 is installed; else None stands for not counted."""
-        platform = {"pvc": "12p72"}.get(target, "12p71")
+        """Counts dpas and reads of blocks in the disassembly, where iga64 is installed; else None stands for not counted."""
         sections = elf_sections(binary.read_bytes())
+        programs = several("MAXGL_IGA64", shutil.which("iga64"))
         for kernel, report in reports.items():
-            report["matrix"] = None
+            report["matrix"] = report["block_reads"] = None
             code = sections.get(f".text.{kernel}")
-            if shutil.which("iga64") and code:
-                (folder / "code").write_bytes(code)
-                text = run(["iga64", "-d", f"-p={platform}", folder / "code"])
-                report["matrix"] = len(re.findall(r"\bdpasw?\b", text))
+            if not programs or not code:
+                continue
+            (folder / "code").write_bytes(code)
+            text = run([programs[-1], "-d", f"-p={self.platforms[target]}", folder / "code"])
+            report["matrix"] = len(re.findall(r"\bdpasw?\b", text))
+            report["block_reads"] = len(re.findall(r"\bload_block2d\b", text))
 
 
 def elf_sections(data):

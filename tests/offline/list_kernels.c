@@ -47,6 +47,7 @@ static gboolean disguise(MaxglContext *context, JsonObject *device, GError **err
     set_text(&info->name, json_object_get_string_member(device, "device"));
     set_text(&info->architecture, json_object_get_string_member(device, "architecture"));
     set_text(&info->matrix_units, json_object_get_string_member_with_default(device, "matrix", NULL));
+    info->block_reads = json_object_get_boolean_member_with_default(device, "block_reads", FALSE);
     info->local_memory = (guint64)json_object_get_int_member(device, "local_kib") * 1024;
     info->local_memory_is_real = TRUE;
     info->compute_units = (guint)json_object_get_int_member(device, "units");

@@ -32,7 +32,8 @@ tests/offline/compile.py build/release/tests/offline/list_kernels --check-docs  
 It takes about ten minutes on two cores, and seconds for what it has compiled before (`--cache FOLDER`). `ctest -R offline/quick` does the
 convolutions for one architecture of each vendor. Compilers: `clang-19 libclc-19` for AMD, these and `ptxas` for NVIDIA
 (CUDA 13's no longer knows sm_70: `MAXGL_PTXAS=PATH` names another, such as the one in the Python package nvidia-cuda-nvcc-cu12 12.8),
-`intel-opencl-icd libigc-tools` for Intel. What is not installed is skipped.
+`intel-opencl-icd libigc-tools` for Intel. Debian 12's know no gfx950 and no Xe2: `MAXGL_CLANG` with `MAXGL_LIBCLC` (its folder of
+built-in functions), and `MAXGL_OCLOC` with `MAXGL_IGA64`, name newer ones. What no compiler here makes code for is skipped.
 
 All of it is *modelled*: counted, not timed. The drivers' own compilers differ. What waits for hardware is in
 [gpu-runs.md](gpu-runs.md).
@@ -41,12 +42,14 @@ The kernels are those of r3d_18's layers by every algorithm of GPUs, with every 
 multiply; of a training step and inference of hara-r3d18 with batches of 8; of Max-GL's heads, with either discriminator; and
 of the preparation of clips. The program fails where one does not compile, spills registers or has private memory, needs
 more local memory than there is, leaves room for fewer waves than planned (four of matrix kernels and eight of others on an NVIDIA
-multiprocessor, two on an AMD SIMD), or was to use matrix units and has none of their instructions.
+multiprocessor, two on an AMD SIMD), or was to use matrix units, or reads of blocks of two dimensions, and has none of their
+instructions.
 """
 COLUMNS = """A tile is rows × columns × depth of a work-group; the part of a work-item (`gemm`, `winograd_gemm`) or of a wave (`mma`); copies in
 local memory. Rows are of the largest groups of blocks of 16 channels. Registers of AMD include those for accumulation; of Intel
 they are a thread's, with the width of its sub-group. Waves are those that registers and local memory leave room for: on a
-multiprocessor (NVIDIA, 32 wide), on a SIMD (AMD). Matrix instructions are those of the kernel's text.
+multiprocessor (NVIDIA, 32 wide), on a SIMD (AMD). Matrix instructions are those of the kernel's text, and blocks its reads of two
+dimensions.
 """
 
 
@@ -94,6 +97,8 @@ def table_row(row):
     d, report = defines(row["options"]), row["report"]
     registers = str(report["registers"]) + (f", SIMD {report['simd']}" if "simd" in report else "")
     matrix = "not counted" if report["matrix"] is None else report["matrix"] or ""
+    if report.get("block_reads"):
+        matrix = f"{matrix}, {report['block_reads']} blocks"
     waves = "" if row["waves"] is None else row["waves"]
     return (f"| {SHOWN[row['kernel']]}, {FACTORS[d.get('FACTORS', '0')]} | {tile_text(d)} | {registers} | {report['spilled']} | "
             f"{report['local'] / 1024:.1f} | {waves} | {matrix} |")

@@ -40,6 +40,7 @@ typedef struct {
     guint base_align; /**< bytes; sub-buffers start at multiples of it */
     guint float_vector_width;
     gboolean fp16, fp64, subgroups;
+    gboolean block_reads; /**< a sub-group reads blocks of two dimensions (cl_intel_subgroup_2d_block_io) */
     char *matrix_units; /**< how matrix units are reached ("PTX mma", "MFMA", "WMMA", "Intel matrix_mad"), or
                            NULL */
 } MaxglDeviceInfo;
