@@ -1,5 +1,6 @@
 // Dynamic loss scaling: see src/ops/loss_scale.h. Options: VECTOR floats at once. A work-item takes the vectors
 // i·run … (i+1)·run − 1.
+#include "optimizer_step.clh"
 #include "vector.clh"
 
 // MaxglLossScale
@@ -59,4 +60,17 @@ kernel void loss_scale_update(global LossScale *state, uint growth_steps, float 
     state->good = good;
     state->skipped += overflow;
     state->overflow = 0;
+}
+
+// One work-item. @log_beta1, @log_beta2: logarithms of Adam's. 1 − beta^n is −expm1(n · log(beta)), which keeps its
+// digits where beta^n is close to 1.
+kernel void loss_scale_count(global OptimizerStep *step, global const LossScale *state, float log_beta1,
+                             float log_beta2)
+{
+    if (state->skip)
+        return;
+    const uint made = step->step - state->skipped;
+    step->step = made;
+    step->adam_rate = step->learning_rate / -expm1((float)made * log_beta1);
+    step->adam_root = sqrt(-expm1((float)made * log_beta2));
 }

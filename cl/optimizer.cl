@@ -1,15 +1,8 @@
 // Updates of flat parameter buffers with the arithmetic of torch.optim, and the gradient's norm.
 
 #include "group.clh"
+#include "optimizer_step.clh"
 #include "vector.clh"
-
-// MaxglOptimizerStep
-typedef struct {
-    uint step;
-    float learning_rate;
-    float adam_rate;
-    float adam_root;
-} OptimizerStep;
 
 // Work-item i takes the vectors i·run … (i+1)·run − 1 of the range.
 #define FOR_EACH_VECTOR(at, floats, run)                                                                     \

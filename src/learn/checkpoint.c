@@ -170,24 +170,39 @@ static gboolean get_plateau(const MaxglSafetensors *file, MaxglPlateau *plateau,
     return FALSE;
 }
 
-static gboolean load_loss_scale(const MaxglSafetensors *file, const MaxglTrainingState *state, GError **error)
+static gboolean forget_skipped(const MaxglTrainingState *state, GError **error)
+{
+    MaxglContext *context = maxgl_parameters_context(state->parameters);
+    MaxglLossScale s;
+    if (!maxgl_loss_scale_read(context, state->loss_scale, &s, error))
+        return FALSE;
+    s.skipped = 0;
+    return maxgl_loss_scale_write(context, state->loss_scale, &s, error);
+}
+
+/* @step: steps done, more of which cannot have been skipped. */
+static gboolean load_loss_scale(const MaxglSafetensors *file, const MaxglTrainingState *state, gint64 step,
+                                GError **error)
 {
     const char *text = maxgl_safetensors_metadata(file, KEY_LOSS_SCALE);
-    if (!text || !state->loss_scale)
+    if (!state->loss_scale)
         return TRUE;
+    if (!text)
+        return forget_skipped(state, error);
     g_auto(GStrv) parts = g_strsplit(text, " ", -1);
     double scale;
     guint64 good, skipped;
     if (g_strv_length(parts) == 3 && parse_double(parts[0], &scale) && scale >= MAXGL_LOSS_SCALE_LEAST &&
         scale <= MAXGL_LOSS_SCALE_MOST &&
         g_ascii_string_to_unsigned(parts[1], 10, 0, G_MAXUINT32, &good, NULL) &&
-        g_ascii_string_to_unsigned(parts[2], 10, 0, G_MAXUINT32, &skipped, NULL)) {
+        g_ascii_string_to_unsigned(parts[2], 10, 0, (guint64)MIN(step, G_MAXUINT32), &skipped, NULL)) {
         const MaxglLossScale s = {.scale = (float)scale, .good = (guint32)good, .skipped = (guint32)skipped};
         return maxgl_loss_scale_write(maxgl_parameters_context(state->parameters), state->loss_scale, &s,
                                       error);
     }
     g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT,
-                "%s: %s is \"%s\"; it should be a scale from 1 to 2^30 and two numbers of steps",
+                "%s: %s is \"%s\"; it should be a scale from 1 to 2^30, good steps and, of all, skipped "
+                "ones",
                 maxgl_safetensors_path(file), KEY_LOSS_SCALE, text);
     return FALSE;
 }
@@ -251,7 +266,8 @@ gboolean maxgl_checkpoint_load(const char *path, const MaxglTrainingState *state
     g_autoptr(MaxglModelInfo) info = file ? maxgl_model_info_of(file, error) : NULL;
     return info && get_number(file, KEY_STEP, &position->step, error) &&
            get_number(file, KEY_VIDEOS, &position->videos, error) &&
-           get_plateau(file, &position->plateau, error) && load_loss_scale(file, state, error) &&
+           get_plateau(file, &position->plateau, error) &&
+           load_loss_scale(file, state, position->step, error) &&
            maxgl_weights_load_from(file, info, state->resnet, state->parameters, NULL, NULL, error) &&
            load_rest(file, state, error) && load_averages(file, state, error);
 }

@@ -36,7 +36,8 @@ gboolean maxgl_checkpoint_save(const char *path, const MaxglTrainingState *state
                                const MaxglTrainingPosition *position, const MaxglModelInfo *info,
                                GError **error);
 
-/** Restores @state from @path; a loss scale that the file has none of stays as it is. #MAXGL_ERROR_FORMAT
+/** Restores @state from @path; a loss scale that the file has none of stays as it is, and no step has been
+ * skipped. #MAXGL_ERROR_FORMAT
  * naming what is missing or misshapen. */
 gboolean maxgl_checkpoint_load(const char *path, const MaxglTrainingState *state,
                                MaxglTrainingPosition *position, GError **error);

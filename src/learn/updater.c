@@ -154,7 +154,8 @@ static gboolean append_unscaling(MaxglUpdater *u, const MaxglRecipe *recipe, con
         if (!maxgl_loss_scale_remove(u->update, u->buffers.gradients, ranges[i].first,
                                      ranges[i].end - ranges[i].first, ranges[i].scaled, u->loss_scale, error))
             return FALSE;
-    return maxgl_loss_scale_update(u->update, recipe->train.loss_scale_steps, u->loss_scale, error);
+    return maxgl_loss_scale_update(u->update, recipe->train.loss_scale_steps, u->loss_scale, error) &&
+           maxgl_loss_scale_count(u->update, &u->optimizer, u->buffers.step, u->loss_scale, error);
 }
 
 static gboolean append_clipping(MaxglUpdater *u, gsize floats, double max_norm, GError **error)

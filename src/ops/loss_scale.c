@@ -2,6 +2,7 @@
 
 #include "compute/buffer.h"
 #include "ops/grid.h"
+#include <math.h>
 #include <maxgl/error.h>
 
 static const char *const FILE_NAME = "loss_scale.cl";
@@ -59,14 +60,24 @@ gboolean maxgl_loss_scale_remove(MaxglSequence *sequence, cl_mem gradients, gsiz
                               (guint32)floats, run, scaled);
 }
 
+/* A launch of one work-item. */
+static MaxglLaunch launch_once(const char *kernel)
+{
+    return (MaxglLaunch){
+        .file = FILE_NAME, .kernel = kernel, .options = "-DVECTOR=1", .dims = 1, .global = {1}, .local = {1}};
+}
+
 gboolean maxgl_loss_scale_update(MaxglSequence *sequence, int growth_steps, cl_mem state, GError **error)
 {
-    const MaxglLaunch launch = {.file = FILE_NAME,
-                                .kernel = "loss_scale_update",
-                                .options = "-DVECTOR=1",
-                                .dims = 1,
-                                .global = {1},
-                                .local = {1}};
+    const MaxglLaunch launch = launch_once("loss_scale_update");
     return maxgl_sequence_add(sequence, &launch, error, "muff", state, (guint32)growth_steps,
                               MAXGL_LOSS_SCALE_LEAST, MAXGL_LOSS_SCALE_MOST);
+}
+
+gboolean maxgl_loss_scale_count(MaxglSequence *sequence, const MaxglOptimizer *optimizer, cl_mem step,
+                                cl_mem state, GError **error)
+{
+    const MaxglLaunch launch = launch_once("loss_scale_count");
+    return maxgl_sequence_add(sequence, &launch, error, "mmff", step, state, log(optimizer->beta1),
+                              log(optimizer->beta2));
 }

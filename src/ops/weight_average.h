@@ -3,7 +3,8 @@
  *
  *   average ← d_t · average + (1 − d_t) · value,   d_t = min(decay, (1 + t) / (10 + t)),
  *
- * t = 1, 2, … being the number of the step that the values come from: the first averages forget the weights
+ * t = 1, 2, … being the number of the step that the values come from (skipped ones are not counted, see
+ * loss_scale.h): the first averages forget the weights
  * that training began with faster than @decay would.
  */
 #ifndef MAXGL_OPS_WEIGHT_AVERAGE_H

@@ -1,7 +1,8 @@
-/* Loss scaling: gradients scaled and unscaled, what is not finite noticed wherever it is, the scale's steps.
- */
+/* Loss scaling: gradients scaled and unscaled, what is not finite noticed wherever it is, the scale's steps,
+ * and the optimiser's. */
 #include "checkcl.h"
 
+#include "compute/buffer.h"
 #include "ops/loss_scale.h"
 
 #include <math.h>
@@ -60,6 +61,38 @@ static gboolean check_updates(MaxglContext *context, CheckReport *report, cl_mem
     return ok;
 }
 
+/* Numbers of a step after skipped ones are those of an earlier one; of one that is itself skipped they stay.
+ */
+static gboolean check_counts(MaxglContext *context, CheckReport *report, cl_mem state, GError **error)
+{
+    static const struct {
+        guint32 step, skip, skipped;
+    } counts[] = {{1, 0, 0},         {2, 0, 1},          {12, 0, 5},      {3000, 0, 7},
+                  {200000, 0, 1000}, {2000000000, 0, 3}, {2000, 0, 1999}, {9, 1, 9}};
+    const MaxglOptimizer adam = {.kind = MAXGL_OPTIMIZER_ADAM, .beta1 = 0.9, .beta2 = 0.999};
+    g_autoptr(MaxglSequence) sequence = maxgl_sequence_new(context);
+    cl_mem step = check_bytes(report, context, sizeof(MaxglOptimizerStep), NULL, error);
+    gboolean ok = step && maxgl_loss_scale_count(sequence, &adam, step, state, error);
+    for (gsize i = 0; ok && i < G_N_ELEMENTS(counts); i++) {
+        const MaxglLossScale scale = {.skip = counts[i].skip, .scale = 8, .skipped = counts[i].skipped};
+        const MaxglOptimizerStep before = {counts[i].step, 0.01F, 7, 7};
+        const guint32 made = counts[i].skip ? counts[i].step : counts[i].step - counts[i].skipped;
+        const double rate = counts[i].skip ? 7 : (double)0.01F / (1 - pow(adam.beta1, made)),
+                     root = counts[i].skip ? 7 : sqrt(1 - pow(adam.beta2, made));
+        MaxglOptimizerStep got;
+        ok = maxgl_loss_scale_write(context, state, &scale, error) &&
+             maxgl_buffer_write(context, step, 0, &before, sizeof before, error) &&
+             check_run(sequence, error) && maxgl_buffer_read(context, step, 0, &got, sizeof got, error);
+        if (ok && (got.step != made || got.learning_rate != before.learning_rate ||
+                   !(fabs(got.adam_rate / rate - 1) < 5e-7) || !(fabs(got.adam_root / root - 1) < 5e-7)))
+            check_fail(report, "step %u, %u skipped: %u, %.9g, %.9g, %.9g; not %u, %.9g, %.9g, %.9g",
+                       counts[i].step, counts[i].skipped, got.step, (double)got.learning_rate,
+                       (double)got.adam_rate, (double)got.adam_root, made, (double)before.learning_rate, rate,
+                       root);
+    }
+    return ok;
+}
+
 static gboolean check(MaxglContext *context, guint index, CheckReport *report, GError **error)
 {
     const gsize offset = cases[index].offset, n = cases[index].floats, all = offset + n;
@@ -92,7 +125,8 @@ static gboolean check(MaxglContext *context, guint index, CheckReport *report, G
             break;
         }
     }
-    return index > 0 || check_updates(context, report, state, error);
+    return index > 0 ||
+           (check_updates(context, report, state, error) && check_counts(context, report, state, error));
 }
 
 const MaxglCheck check_loss_scale = {

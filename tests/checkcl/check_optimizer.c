@@ -1,6 +1,7 @@
 /* Optimisers against a plain reference in double precision, and that against PyTorch's own numbers. */
 #include "checkcl.h"
 
+#include "ops/loss_scale.h"
 #include "ops/optimizer.h"
 #include <math.h>
 
@@ -11,22 +12,25 @@ static const struct {
     gsize decayed, plain;
 } sizes[] = {{1, 0}, {2, 3}, {17, 20}, {30001, 20002}};
 
-enum { N_GOLDEN = G_N_ELEMENTS(golden), N_SIZES = G_N_ELEMENTS(sizes), UNTOUCHED = 3 };
+enum { N_GOLDEN = G_N_ELEMENTS(golden), N_SIZES = G_N_ELEMENTS(sizes), UNTOUCHED = 3, SKIPPED = 7 };
 
-/* The first N_GOLDEN cases run PyTorch's inputs, the others random ones with the same settings. */
+/* The first N_GOLDEN cases run PyTorch's inputs, the next N_GOLDEN do after steps that were skipped, the
+ * others random ones with the same settings. */
 typedef struct {
     guint settings;
     gsize decayed, plain, total;
     gboolean is_golden;
+    guint32 skipped; /* steps before the first */
 } Case;
 
 static Case get_case(guint index)
 {
-    if (index < N_GOLDEN)
-        return (Case){index, GOLDEN_PARAMETERS, 0, GOLDEN_PARAMETERS, TRUE};
-    const guint i = (index - N_GOLDEN) % N_SIZES;
+    if (index < 2 * N_GOLDEN)
+        return (Case){index % N_GOLDEN,          GOLDEN_PARAMETERS, 0, GOLDEN_PARAMETERS, TRUE,
+                      index / N_GOLDEN * SKIPPED};
+    const guint i = (index - 2 * N_GOLDEN) % N_SIZES;
     const gsize total = sizes[i].decayed + sizes[i].plain + UNTOUCHED;
-    return (Case){(index - N_GOLDEN) / N_SIZES, sizes[i].decayed, sizes[i].plain, total, FALSE};
+    return (Case){(index - 2 * N_GOLDEN) / N_SIZES, sizes[i].decayed, sizes[i].plain, total, FALSE, 0};
 }
 
 static const char *kind_name(MaxglOptimizerKind kind)
@@ -39,10 +43,10 @@ static char *describe(guint index)
     const Case c = get_case(index);
     const MaxglOptimizer *o = &golden[c.settings].optimizer;
     return g_strdup_printf("%s%s momentum %g%s, weight decay %g, max norm %g, %" G_GSIZE_FORMAT
-                           " + %" G_GSIZE_FORMAT " parameters",
+                           " + %" G_GSIZE_FORMAT " parameters, %u steps skipped",
                            c.is_golden ? "PyTorch's " : "", kind_name(o->kind), o->momentum,
                            o->nesterov ? " nesterov" : "", golden[c.settings].weight_decay,
-                           golden[c.settings].max_norm, c.decayed, c.plain);
+                           golden[c.settings].max_norm, c.decayed, c.plain, c.skipped);
 }
 
 static gboolean is_small(guint index)
@@ -114,7 +118,7 @@ static void reference_step(const Case *c, Reference *r, const float *gradients, 
 
 typedef struct {
     MaxglOptimizerBuffers buffers;
-    cl_mem norm, workspace;
+    cl_mem norm, workspace, loss_scale;
 } Device;
 
 static gboolean make_buffers(MaxglContext *context, const Case *c, const float *parameters,
@@ -122,7 +126,8 @@ static gboolean make_buffers(MaxglContext *context, const Case *c, const float *
 {
     const int states = maxgl_optimizer_states(&golden[c->settings].optimizer);
     g_autofree float *zeros = g_new0(float, c->total);
-    *d = (Device){{NULL}, NULL, NULL};
+    const MaxglLossScale scale = {.scale = 1, .skipped = c->skipped};
+    *d = (Device){{NULL}, NULL, NULL, NULL};
     for (int i = 0; i < states; i++)
         if (!(d->buffers.state[i] = check_buffer(report, context, c->total, zeros, error)))
             return FALSE;
@@ -131,16 +136,19 @@ static gboolean make_buffers(MaxglContext *context, const Case *c, const float *
     d->buffers.step = check_bytes(report, context, sizeof(MaxglOptimizerStep), NULL, error);
     d->norm = check_bytes(report, context, sizeof(MaxglGradientNorm), NULL, error);
     d->workspace = check_bytes(report, context, maxgl_gradient_norm_workspace(c->total), NULL, error);
+    d->loss_scale = check_bytes(report, context, sizeof scale, &scale, error);
     if (golden[c->settings].max_norm > 0)
         d->buffers.clip = d->norm;
-    return d->buffers.parameters && d->buffers.gradients && d->buffers.step && d->norm && d->workspace;
+    return d->loss_scale && d->buffers.parameters && d->buffers.gradients && d->buffers.step && d->norm &&
+           d->workspace;
 }
 
 static gboolean append_step(MaxglSequence *sequence, const Case *c, const Device *d, GError **error)
 {
     const MaxglOptimizer *o = &golden[c->settings].optimizer;
     const float max_norm = golden[c->settings].max_norm > 0 ? golden[c->settings].max_norm : INFINITY;
-    return maxgl_gradient_norm(sequence, d->buffers.gradients, c->total, max_norm, d->norm, d->workspace,
+    return (c->skipped == 0 || maxgl_loss_scale_count(sequence, o, d->buffers.step, d->loss_scale, error)) &&
+           maxgl_gradient_norm(sequence, d->buffers.gradients, c->total, max_norm, d->norm, d->workspace,
                                error) &&
            maxgl_optimizer_update(sequence, o, &d->buffers, 0, c->decayed, golden[c->settings].weight_decay,
                                   error) &&
@@ -156,8 +164,8 @@ static gboolean run_steps(MaxglContext *context, const Case *c, const Device *d,
         g_autofree float *gradients = gradients_of_step(c, step);
         if (!maxgl_buffer_write(context, d->buffers.gradients, 0, gradients, c->total * sizeof(float),
                                 error) ||
-            !maxgl_optimizer_set_step(context, &golden[c->settings].optimizer, d->buffers.step, (guint32)step,
-                                      rate_of_step(c, step), error) ||
+            !maxgl_optimizer_set_step(context, &golden[c->settings].optimizer, d->buffers.step,
+                                      c->skipped + (guint32)step, rate_of_step(c, step), error) ||
             !check_run(sequence, error))
             return FALSE;
         reference_step(c, r, gradients, step);
@@ -203,7 +211,7 @@ static char *describe_bench(guint index)
 static gboolean bench(MaxglSequence *sequence, guint index, CheckReport *report, double *flops, double *bytes,
                       GError **error)
 {
-    const Case c = {bench_settings[index], BENCH_PARAMETERS, 0, BENCH_PARAMETERS, FALSE};
+    const Case c = {bench_settings[index], BENCH_PARAMETERS, 0, BENCH_PARAMETERS, FALSE, 0};
     const MaxglOptimizer *o = &golden[c.settings].optimizer;
     MaxglContext *context = maxgl_sequence_context(sequence);
     g_autofree float *zeros = g_new0(float, c.total);
@@ -217,7 +225,7 @@ static gboolean bench(MaxglSequence *sequence, guint index, CheckReport *report,
 
 const MaxglCheck check_optimizer = {
     .name = "optimizer",
-    .n_cases = N_GOLDEN * (1 + N_SIZES),
+    .n_cases = N_GOLDEN * (2 + N_SIZES),
     .describe = describe,
     .is_small = is_small,
     .check = check,

@@ -6,6 +6,7 @@
 #include "../media/folder.h"
 
 #include <math.h>
+#include <maxgl/error.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -112,6 +113,58 @@ static void test_overflow_is_skipped(void **state)
     assert_overflow_is_skipped(*state, "train.task=recognition");
 }
 
+static void set_scale(const Fixture *f, float scale)
+{
+    MaxglLossScale s = scale_of(f);
+    s.scale = scale;
+    assert_true(maxgl_loss_scale_write(f->context, maxgl_trainer_state(f->trainer)->loss_scale, &s, NULL));
+}
+
+/* A batch that no step is made of. */
+static void leave_out(Fixture *f)
+{
+    g_autoptr(MaxglBatch) batch = NULL;
+    assert_true(maxgl_loader_next(f->loader, &batch, NULL));
+}
+
+/* Of five batches, the second and the third overflow; without them everything learnt comes to the same bits.
+ */
+static void assert_skipped_steps_do_not_count(MaxglContext *context, const char *options)
+{
+    enum { SCALE = 1024, LARGE = 1 << 30, LEFT_OUT = 2, LAST = 5 };
+    Fixture skipping, without;
+    gsize n = 0;
+    g_autofree char *all = g_strconcat(FP16 "train.loss_scale=1024 ", options, NULL);
+    fixture_open(&skipping, context, tiny, all);
+    fixture_open(&without, context, tiny, all);
+    for (guint32 i = 1; i <= LAST; i++) {
+        const gboolean spoilt = i > 1 && i <= 1 + LEFT_OUT;
+        set_scale(&skipping, spoilt ? LARGE : SCALE);
+        step(&skipping, i);
+        assert_int_equal(scale_of(&skipping).skip, spoilt);
+        if (spoilt)
+            leave_out(&without);
+        else
+            step(&without, i == 1 ? 1 : i - LEFT_OUT);
+    }
+    assert_int_equal(scale_of(&skipping).skipped, LEFT_OUT);
+    assert_int_equal(scale_of(&without).skipped, 0);
+    g_autofree float *a = learnt_state(&skipping, &n), *b = learnt_state(&without, &n);
+    assert_memory_equal(a, b, n * sizeof(float));
+    fixture_close(&skipping);
+    fixture_close(&without);
+}
+
+static void test_skipped_steps_do_not_count(void **state)
+{
+    assert_skipped_steps_do_not_count(*state, "train.optimizer=adam train.ema=0.9");
+    assert_skipped_steps_do_not_count(*state,
+                                      "train.optimizer=adamw train.weight_decay=0.1 train.clip_norm=1");
+    assert_skipped_steps_do_not_count(*state, "train.optimizer=sgd train.ema=0.9");
+    assert_skipped_steps_do_not_count(*state, "train.optimizer=lars train.ema=0.9");
+    assert_skipped_steps_do_not_count(*state, "train.task=recognition train.optimizer=adam train.ema=0.9");
+}
+
 static void test_growth(void **state)
 {
     Fixture f;
@@ -172,12 +225,17 @@ static void test_checkpoints_of_other_precisions(void **state)
     fixture_open(&to, *state, tiny, FP16 "train.loss_scale=512");
     for (guint32 i = 1; i <= 3; i++)
         step(&from, i);
+    set_scale(&to, 0x1p30F);
+    step(&to, 1);
+    assert_int_equal(scale_of(&to).skipped, 1);
+    set_scale(&to, 512);
     g_autofree char *path = test_folder_path(from.folder, "c.safetensors"),
                     *other = test_folder_path(from.folder, "d.safetensors");
     g_autoptr(MaxglModelInfo) info = maxgl_recipe_model_info(from.recipe, maxgl_trainer_resnet(from.trainer));
     assert_true(maxgl_checkpoint_save(path, maxgl_trainer_state(from.trainer), &position, info, NULL));
     assert_true(maxgl_checkpoint_load(path, maxgl_trainer_state(to.trainer), &back, NULL));
     assert_float_equal(scale_of(&to).scale, 512, 0);
+    assert_int_equal(scale_of(&to).skipped, 0); /* none of the file's */
     gsize n = 0;
     g_autofree float *a = learnt_state(&from, &n), *b = learnt_state(&to, &n);
     assert_memory_equal(a, b, n * sizeof(float));
@@ -187,13 +245,35 @@ static void test_checkpoints_of_other_precisions(void **state)
     fixture_close(&to);
 }
 
+/* More skipped steps than steps are no number that the optimiser could count by. */
+static void test_checkpoints_skip_no_more_than_all(void **state)
+{
+    const MaxglTrainingPosition position = {2, 24};
+    MaxglTrainingPosition back;
+    g_autoptr(GError) error = NULL;
+    Fixture f;
+    fixture_open(&f, *state, tiny, TOO_LARGE "train.precision=fp16");
+    for (guint32 i = 1; i <= 3; i++)
+        step(&f, i);
+    assert_int_equal(scale_of(&f).skipped, 3);
+    g_autofree char *path = test_folder_path(f.folder, "c.safetensors");
+    g_autoptr(MaxglModelInfo) info = maxgl_recipe_model_info(f.recipe, maxgl_trainer_resnet(f.trainer));
+    assert_true(maxgl_checkpoint_save(path, maxgl_trainer_state(f.trainer), &position, info, NULL));
+    assert_false(maxgl_checkpoint_load(path, maxgl_trainer_state(f.trainer), &back, &error));
+    assert_true(g_error_matches(error, MAXGL_ERROR, MAXGL_ERROR_FORMAT));
+    assert_non_null(strstr(error->message, "maxgl.loss_scale is \"134217728 0 3\""));
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_overflow_is_skipped),
+        cmocka_unit_test(test_skipped_steps_do_not_count),
         cmocka_unit_test(test_growth),
         cmocka_unit_test(test_gradients_are_unscaled),
         cmocka_unit_test(test_checkpoints_of_other_precisions),
+        cmocka_unit_test(test_checkpoints_skip_no_more_than_all),
     };
     return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
 }

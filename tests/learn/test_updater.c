@@ -225,6 +225,7 @@ static void test_checkpoints_hold_everything(void **state)
     assert_resumes(*state, "train.precision=bf16");
     assert_resumes(*state, "train.precision=fp16 train.loss_scale_steps=2");
     assert_resumes(*state, "train.precision=fp16 train.loss_scale=1073741824");
+    assert_resumes(*state, "train.precision=fp16 train.loss_scale=131072 train.optimizer=adam train.ema=0.9");
     assert_resumes(*state, "train.ema=0.9 train.optimizer=adam" RECOGNITION);
     assert_resumes(*state, LARS RECOGNITION " finetune.layers=layer4 train.clip_norm=1");
 }
