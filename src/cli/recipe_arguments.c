@@ -1,5 +1,6 @@
 #include "cli/recipe_arguments.h"
 
+#include "cli/command.h"
 #include "learn/run.h"
 
 #include <string.h>
@@ -49,19 +50,47 @@ static gboolean adopt_model(MaxglRecipe *recipe, const char *init, GError **erro
     return maxgl_options_load(&maxgl_recipe_table, recipe, NULL, (const char *const *)sets->pdata, error);
 }
 
+/* What the last of @sets makes of @key; NULL if none says anything of it. */
+static const char *set_value(char *const *sets, const char *key)
+{
+    const char *value = NULL;
+    for (char *const *set = sets; set && *set; set++) {
+        const char *equals = strchr(*set, '=');
+        g_autofree char *name = equals ? g_strndup(*set, (gsize)(equals - *set)) : NULL;
+        if (name && g_str_equal(g_strstrip(name), key))
+            value = equals + 1;
+    }
+    return value;
+}
+
+/* Adds to @sets what options of their own say of keys of the recipe, unless --set says something else. */
+static gboolean add_options(const MaxglRecipeArguments *a, GPtrArray *sets, GError **error)
+{
+    const struct {
+        const char *option, *key, *value;
+    } given[] = {{"data", "data.path", a->data},
+                 {"task", "train.task", a->task},
+                 {"init", "train.init", a->init},
+                 {"share", "train.shares", a->shares}};
+    for (guint i = 0; i < G_N_ELEMENTS(given); i++) {
+        const char *value = given[i].value, *other = set_value(a->sets, given[i].key);
+        if (value && other && strcmp(value, other) != 0)
+            return maxgl_command_usage(error,
+                                       "--%s=%s and --set %s=%s are two values of one option: give one",
+                                       given[i].option, value, given[i].key, other);
+        if (value)
+            add(sets, "%s=%s", given[i].key, value);
+    }
+    return TRUE;
+}
+
 MaxglRecipe *maxgl_recipe_read(const MaxglRecipeArguments *a, GError **error)
 {
     g_autoptr(MaxglRecipe) recipe = maxgl_recipe_new();
     g_autofree char *config = a->config ? find_config(a->config) : NULL;
     g_autoptr(GPtrArray) sets = g_ptr_array_new_with_free_func(g_free);
-    if (a->data)
-        add(sets, "data.path=%s", a->data);
-    if (a->task)
-        add(sets, "train.task=%s", a->task);
-    if (a->init)
-        add(sets, "train.init=%s", a->init);
-    if (a->shares)
-        add(sets, "train.shares=%s", a->shares);
+    if (!add_options(a, sets, error))
+        return NULL;
     for (char *const *set = a->sets; set && *set; set++)
         g_ptr_array_add(sets, g_strdup(*set));
     g_ptr_array_add(sets, NULL);

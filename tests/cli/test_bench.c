@@ -220,6 +220,9 @@ static void recipe(void **state)
     g_autoptr(CliRun) few = cli_expect(2, "bench", "--pass", "recipe", "--config", "tiny.cfg", "--data",
                                        "synth:videos=3,test=0,test_new=0", NULL);
     cli_assert_contains(few->err, "train.batch: 4 is more than the 3 videos");
+    g_autoptr(CliRun) two = cli_expect(2, "bench", "--pass", "recipe", "--config", "tiny.cfg", "--data",
+                                       "synth:", "--set", "data.path=b.csv", NULL);
+    cli_assert_contains(two->err, "--data=synth: and --set data.path=b.csv are two values of one option");
     g_autoptr(CliRun) none = cli_expect(2, "bench", "--pass", "recipe", NULL);
     cli_assert_contains(none->err, "--config is missing: the recipe that trains");
     g_autoptr(CliRun) other = cli_expect(2, "bench", "--config", "tiny.cfg", NULL);

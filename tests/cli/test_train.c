@@ -101,6 +101,32 @@ static void test_wrong_recipes(void **state)
     assert_false(cli_exists("run"));
 }
 
+/* An option of its own and --set that disagree would train on something that one of them did not mean. */
+static void test_two_values_of_one_option(void **state)
+{
+    static const char *const disagree[][4] = {
+        {"--data", "a.csv", "data.path=b.csv", "--data=a.csv and --set data.path=b.csv are two values"},
+        {"--data", "a.csv", " data.path =", "--data=a.csv and --set data.path= are two values"},
+        {"--task", "maxgl", "train.task=recognition", "--task=maxgl and --set train.task=recognition are"},
+        {"--init", "a", "train.init=b",
+         "--init=a and --set train.init=b are two values of one option: give one"},
+        {"--share", "3,1", "train.shares=1,1", "--share=3,1 and --set train.shares=1,1 are two values"},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(disagree); i++) {
+        g_autoptr(CliRun) run = cli_expect(2, "train", "-o", "run", disagree[i][0], disagree[i][1], "--set",
+                                           "train.batch=4", "--set", disagree[i][2], NULL);
+        cli_assert_contains(run->err, disagree[i][3]);
+    }
+    assert_false(cli_exists("run"));
+    /* Of one key the last --set counts, and to say the same twice is no contradiction: the list is looked
+     * for. */
+    g_autoptr(CliRun) same = cli_expect(1, "train", "-o", "run", "--data", "nowhere.csv", "--set",
+                                        "data.path=b.csv", "--set", "data.path=nowhere.csv", NULL);
+    cli_assert_contains(same->err, "nowhere.csv");
+    assert_null(strstr(same->err, "two values"));
+    assert_false(cli_exists("run"));
+}
+
 static void test_help_lists_the_recipe(void **state)
 {
     g_autoptr(CliRun) help = cli_expect(0, "train", "--help", NULL);
@@ -154,13 +180,10 @@ static void test_averages_are_told_of(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_run_folder),
-        TEST(test_memory_limit),
-        TEST(test_wrong_recipes),
-        TEST(test_existing_runs),
-        TEST(test_a_constant_schedule_can_go_on),
-        TEST(test_averages_are_told_of),
-        TEST(test_help_lists_the_recipe),
+        TEST(test_run_folder),           TEST(test_memory_limit),
+        TEST(test_wrong_recipes),        TEST(test_two_values_of_one_option),
+        TEST(test_existing_runs),        TEST(test_a_constant_schedule_can_go_on),
+        TEST(test_averages_are_told_of), TEST(test_help_lists_the_recipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
