@@ -32,8 +32,7 @@ char *maxgl_shares_text(const MaxglShares *shares);
 /** Divides @clips so that devices of these @speeds (clips a second, or only in proportion) are done as early
  * as can be: shares->n of them are given, the clips are the answer, each a multiple of @unit and 2 at least.
  * The same speeds give the same shares; speeds that are such shares give themselves. FALSE if there are too
- * few clips, or
- * @unit does not divide them. */
+ * few clips, or @unit does not divide them. */
 gboolean maxgl_shares_divide(int clips, int unit, const double *speeds, MaxglShares *shares);
 
 /** The share of all clips of a step, for a single device. */
