@@ -74,11 +74,18 @@ static gboolean add_pass(MaxglContext *context, const MaxglTuneKind *kind, Maxgl
            maxgl_tune_append(&nothing, pass, workspace, sequence, error);
 }
 
+/* For every pass; NULL: as the database says. */
+static void choose_algorithm(MaxglContext *context, const char *name)
+{
+    for (int pass = 0; pass < MAXGL_TUNE_PASSES; pass++)
+        maxgl_tuning_try(context->tuning, "conv3d", NULL, maxgl_tune_pass_names[pass], name);
+}
+
 static gboolean add_convolutions(MaxglContext *context, const MaxglResnet *resnet, const char *algorithm,
                                  MaxglPrecision precision, GError **error)
 {
     g_autoptr(GArray) kinds = maxgl_tune_kinds(context, resnet, BATCH, precision);
-    maxgl_tuning_try(context->tuning, "conv3d", NULL, "algorithm", algorithm);
+    choose_algorithm(context, algorithm);
     gboolean ok = TRUE;
     for (guint i = 0; ok && i < kinds->len; i++) {
         const MaxglTuneKind *kind = &g_array_index(kinds, MaxglTuneKind, i);
@@ -87,7 +94,7 @@ static gboolean add_convolutions(MaxglContext *context, const MaxglResnet *resne
                 g_str_equal(maxgl_conv3d_algorithm_name(context, &kind->conv, pass), algorithm))
                 ok = add_pass(context, kind, pass, error);
     }
-    maxgl_tuning_try(context->tuning, "conv3d", NULL, "algorithm", NULL);
+    choose_algorithm(context, NULL);
     return ok;
 }
 
