@@ -187,6 +187,7 @@ static void compare(const Result *r, CheckReport *report)
         measure(r, channel, &want_mean, &want_squares);
         /* Sums are rounded, and squares are off by as much times twice the deviation. A sum of
          * squares less the square of the sum would be off by as much times twice the mean. */
+        check_count(report);
         const double rounding = FLT_EPSILON * (fabs(want_mean) + sqrt(want_squares / pixels));
         if (!(fabs(mean - want_mean) <= 2 * rounding))
             check_fail(report, "channel %d has the mean %.9g, not %.9g", channel, mean, want_mean);

@@ -118,6 +118,11 @@ void check_fail(CheckReport *report, const char *format, ...)
     g_print("FAIL  %s: %s: %s\n", report->name, report->description ? report->description : "?", text);
 }
 
+void check_count(CheckReport *report)
+{
+    report->comparisons++;
+}
+
 float *check_random(gsize n, guint64 seed)
 {
     MaxglRandom random;

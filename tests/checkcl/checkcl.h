@@ -75,6 +75,9 @@ void check_compare_double(CheckReport *report, const char *what, const double *g
 /** Notes a failure in words. */
 void check_fail(CheckReport *report, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/** Counts a comparison that the caller makes, with check_fail() where it fails. */
+void check_count(CheckReport *report);
+
 /** A scalar function of numbers that check_derivative() changes in place. */
 typedef double (*CheckFunction)(gpointer data);
 
