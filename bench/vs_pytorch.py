@@ -430,8 +430,8 @@ def result_of(args, what, ours_all, theirs_all):
           flush=True)
     if memory:
         print(f"  memory: maxgl-cl {a['peak_resident_bytes'] / 2**20:.0f} MiB, PyTorch {b['peak_resident_bytes'] / 2**20:.0f} "
-              f"MiB, {memory['memory_ratio']:.2f} times PyTorch's; less the bare processes' {work[0] / 2**20:.0f} and "
-              f"{work[1] / 2**20:.0f} MiB, {memory['work_memory_ratio']:.3f} times", flush=True)
+              f"MiB, {memory['memory_ratio']:.2f} times PyTorch's; the work alone, less what the bare processes take: "
+              f"{work[0] / 2**20:.0f} and {work[1] / 2**20:.0f} MiB, {memory['work_memory_ratio']:.2f} times PyTorch's", flush=True)
     if args.device == "cpu" and b["matrix_product_gflop_per_s"] < SLOW_BLAS * a["peak_gflop_per_s"]:
         print(f"  PyTorch's matrix products reach {b['matrix_product_gflop_per_s']:.1f} GFLOP/s of the device's "
               f"{a['peak_gflop_per_s']:.0f}: no fair comparison. Install a fast BLAS (Debian: libopenblas0-pthread).", flush=True)

@@ -103,6 +103,12 @@ gboolean maxgl_compare_refuse(const MaxglCompareReader *r, GError **error, const
     return FALSE;
 }
 
+char *maxgl_compare_precision(JsonObject *record)
+{
+    const char *precision = maxgl_json_string(record, "precision", "fp32");
+    return g_str_equal(precision, "fp32") ? g_strdup("") : g_strconcat(", ", precision, NULL);
+}
+
 /* All rows get a place for another measurer. */
 static MaxglMeasurer *add_measurer(MaxglComparison *c)
 {
@@ -229,6 +235,15 @@ gboolean maxgl_compare_read(const MaxglCompareReader *r, JsonObject *object, Max
     return (m->clips > 0 && !json_object_has_member(object, "median_s")) || read_times(r, object, m, error);
 }
 
+/* Of matrix units that @row of @record ran on, FLOP/s; 0: it did not. */
+static double units_peak(JsonObject *record, JsonObject *row)
+{
+    static const char prefix[] = "matrix ";
+    const char *peak = maxgl_json_string(row, "peak", "");
+    JsonObject *units = maxgl_json_object(record, "matrix_gflop_per_s");
+    return g_str_has_prefix(peak, prefix) ? 1e9 * maxgl_json_number(units, peak + strlen(prefix)) : 0;
+}
+
 gboolean maxgl_compare_read_rows(const MaxglCompareReader *r, JsonObject *record, guint measurer,
                                  MaxglComparedWork *work, GError **error)
 {
@@ -249,6 +264,7 @@ gboolean maxgl_compare_read_rows(const MaxglCompareReader *r, JsonObject *record
         to->count = MAX(count, 1);
         if (!maxgl_compare_read(r, row, &to->measurements[measurer], error))
             return FALSE;
+        to->measurements[measurer].units_peak = units_peak(record, row);
     }
     return rows || maxgl_compare_refuse(r, error, "a record has no rows");
 }
@@ -272,7 +288,7 @@ static gboolean read_record(const MaxglCompareReader *r, JsonObject *record, Jso
     const char *clip = maxgl_json_string(about, "clip", "");
     const double batch = maxgl_json_number(about, "batch");
     const guint measurer = maxgl_compare_measurer(r, record);
-    g_autofree char *title = NULL;
+    g_autofree char *title = NULL, *precision = maxgl_compare_precision(sibling ? sibling : record);
     if (g_str_equal(pass, "suite"))
         return maxgl_compare_read_suite(r, record, measurer, error);
     if (g_str_equal(pass, "data")) {
@@ -289,19 +305,16 @@ static gboolean read_record(const MaxglCompareReader *r, JsonObject *record, Jso
                                        error);
     }
     if (g_str_equal(pass, "layers")) {
-        title = g_strdup_printf("layers of %s, %.0f clips of %s", net, batch, clip);
+        title = g_strdup_printf("layers of %s, %.0f clips of %s%s", net, batch, clip, precision);
         return maxgl_compare_read_rows(r, record, measurer,
                                        maxgl_compare_work(r, MAXGL_COMPARE_LAYERS, title), error);
     }
     const gboolean heads = g_str_equal(pass, "heads");
-    const char *precision = maxgl_json_string(sibling ? sibling : record, "precision", "fp32");
-    const gboolean plain = g_str_equal(precision, "fp32");
     if (!pass[0] || !net[0])
         return maxgl_compare_refuse(r, error,
                                     "no record of maxgl-cl bench or vs_pytorch.py: pass or net is missing");
     title = heads ? title_of_heads(about)
-                  : g_strdup_printf("%s, %s, %.0f clips of %s%s%s", net, pass, batch, clip, plain ? "" : ", ",
-                                    plain ? "" : precision);
+                  : g_strdup_printf("%s, %s, %.0f clips of %s%s", net, pass, batch, clip, precision);
     MaxglComparedWork *work = maxgl_compare_work(r, MAXGL_COMPARE_WHOLE, title);
     MaxglComparedRow *row = maxgl_compare_row(r, work, title, "", pass);
     if (!maxgl_compare_read(r, record, &row->measurements[measurer], error))
@@ -362,6 +375,11 @@ static gboolean read_file(MaxglComparison *c, const char *path, GError **error)
     JsonObject *object = JSON_NODE_HOLDS_OBJECT(root) ? json_node_get_object(root) : NULL;
     JsonArray *results = maxgl_json_array(object, "results");
     gboolean ok = object || maxgl_compare_refuse(&r, error, "no record of maxgl-cl bench or vs_pytorch.py");
+    if (ok && json_object_has_member(object, "predictions"))
+        ok = maxgl_compare_refuse(
+            &r, error,
+            "predictions of maxgl-cl bench --predict, no measurement: give records of "
+            "--json, which have predicted_s where the device is one that the model knows");
     if (ok && !results)
         ok = read_record(&r, object, NULL, error);
     for (guint i = 0; ok && results && i < json_array_get_length(results); i++) {

@@ -21,6 +21,7 @@ typedef struct {
     double clips;             /**< clips/s, of data */
     double memory;            /**< bytes that the process had at most; in suites, on the device */
     double error;             /**< relative L2, against float64 */
+    double units_peak;        /**< FLOP/s of the matrix units that did it; 0: it was not them */
     double of_limit;          /**< part of what the device can do at most, 1 = all of it */
     double predicted;         /**< seconds that a model of the device expected */
     char *algorithm;          /**< "" if there is only one */

@@ -16,6 +16,11 @@ typedef struct {
 /** FALSE with MAXGL_ERROR_FORMAT "PATH: WHAT". */
 gboolean maxgl_compare_refuse(const MaxglCompareReader *reader, GError **error, const char *what);
 
+/** What titles and names end with: ", fp16" of a record or run in that precision, "" of float32; caller
+ * frees.
+ */
+char *maxgl_compare_precision(JsonObject *record);
+
 /** The index of who made @record: a new one if the file has not named the program yet. */
 guint maxgl_compare_measurer(const MaxglCompareReader *reader, JsonObject *record);
 

@@ -85,13 +85,12 @@ static gboolean read_transfers(const Suite *s, JsonObject *transfers, GError **e
 /* What a run is called beside others of its section. */
 static char *name_of_run(JsonObject *run)
 {
-    const char *precision = maxgl_json_string(run, "precision", "fp32");
-    const char *suffix = g_str_equal(precision, "fp32") ? "" : precision;
+    g_autofree char *precision = maxgl_compare_precision(run);
     const double batch = maxgl_json_number(run, "batch");
     if (json_object_has_member(run, "estimator"))
-        return g_strdup_printf("%s, %s%s%s", maxgl_json_string(run, "estimator", ""),
-                               maxgl_json_string(run, "discriminator", ""), suffix[0] ? ", " : "", suffix);
-    return g_strdup_printf("%.0f clip%s%s%s", batch, batch == 1 ? "" : "s", suffix[0] ? ", " : "", suffix);
+        return g_strdup_printf("%s, %s%s", maxgl_json_string(run, "estimator", ""),
+                               maxgl_json_string(run, "discriminator", ""), precision);
+    return g_strdup_printf("%.0f clip%s%s", batch, batch == 1 ? "" : "s", precision);
 }
 
 static gboolean read_runs(const Suite *s, JsonObject *runs, const char *title, GError **error)
@@ -132,15 +131,32 @@ static gboolean read_heads(const Suite *s, GError **error)
     return !runs || read_runs(s, runs, title, error);
 }
 
+/* The rows of @run, which is the section @layers or one of its runs. */
+static gboolean read_layers_of(const Suite *s, JsonObject *layers, JsonObject *run, GError **error)
+{
+    g_autofree char *precision = maxgl_compare_precision(run);
+    g_autofree char *title =
+        g_strdup_printf("layers of %s, %.0f clips of %s%s", maxgl_json_string(layers, "net", ""),
+                        maxgl_json_number(layers, "batch"), maxgl_json_string(layers, "clip", ""), precision);
+    return maxgl_compare_read_rows(s->reader, run, s->measurer,
+                                   maxgl_compare_work(s->reader, MAXGL_COMPARE_SUITE_LAYERS, title), error);
+}
+
 static gboolean read_layers(const Suite *s, GError **error)
 {
     JsonObject *layers = section(s, "layers");
-    g_autofree char *title =
-        g_strdup_printf("layers of %s, %.0f clips of %s", maxgl_json_string(layers, "net", ""),
-                        maxgl_json_number(layers, "batch"), maxgl_json_string(layers, "clip", ""));
-    return !layers ||
-           maxgl_compare_read_rows(s->reader, layers, s->measurer,
-                                   maxgl_compare_work(s->reader, MAXGL_COMPARE_SUITE_LAYERS, title), error);
+    JsonArray *runs = maxgl_json_array(layers, "runs");
+    if (layers && !read_layers_of(s, layers, layers, error))
+        return FALSE;
+    for (guint i = 0; runs && i < json_array_get_length(runs); i++) {
+        JsonNode *node = json_array_get_element(runs, i);
+        JsonObject *run = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+        if (!run)
+            return maxgl_compare_refuse(s->reader, error, "one of its runs is none");
+        if (!read_layers_of(s, layers, run, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 static gboolean read_preparation(const Suite *s, GError **error)

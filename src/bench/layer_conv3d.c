@@ -35,8 +35,8 @@ static gboolean work_init(Work *k, MaxglLayerBench *bench, const MaxglConv3d *co
 {
     MaxglMaterial *m = bench->material;
     *k = (Work){.bench = bench, .conv = conv, .out = maxgl_conv3d_output(conv)};
-    k->x = maxgl_material_random(m, maxgl_shape_elements(&conv->input), 1);
-    k->dy = maxgl_material_random(m, maxgl_shape_elements(&k->out), 2);
+    k->x = maxgl_material_operand(m, &conv->input, 1);
+    k->dy = maxgl_material_operand(m, &k->out, 2);
     k->w = maxgl_material_random(m, plain_weights(conv), 3);
     k->bias = maxgl_material_random(m, (gsize)k->out.c, 4);
     return maxgl_material_tensor(m, conv->input, k->x, &k->x_tensor, error) &&
@@ -85,15 +85,18 @@ static double predict(MaxglContext *context, const MaxglConv3d *conv, MaxglConv3
 static MaxglBenchRow *time_pass(Work *k, const char *name, MaxglConv3dPass pass, gsize workspace,
                                 MaxglSequence *sequence, GError **error)
 {
+    MaxglContext *context = maxgl_material_context(k->bench->material);
     MaxglBenchRow *row = maxgl_layer_time(k->bench, name, sequence, error);
+    MaxglWork work;
     if (!row)
         return NULL;
-    row->algorithm =
-        g_strdup(maxgl_conv3d_algorithm_name(maxgl_material_context(k->bench->material), k->conv, pass));
+    row->algorithm = g_strdup(maxgl_conv3d_algorithm_name(context, k->conv, pass));
     row->flops = 2 * maxgl_conv3d_macs(k->conv);
     row->bytes = maxgl_conv3d_operand_bytes(k->conv);
     row->workspace = workspace;
-    row->predicted = predict(maxgl_material_context(k->bench->material), k->conv, pass);
+    row->predicted = predict(context, k->conv, pass);
+    row->on_units = maxgl_conv3d_work(context, k->conv, pass, &work) && work.units;
+    row->factors = row->on_units ? work.factors : MAXGL_FACTORS_FP32;
     return row;
 }
 

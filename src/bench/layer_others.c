@@ -175,11 +175,11 @@ gboolean maxgl_layer_batch_norm(MaxglLayerBench *bench, const MaxglBatchNorm *no
                                 GError **error)
 {
     MaxglMaterial *m = bench->material;
-    const gsize elements = maxgl_shape_elements(&norm->shape), channels = (gsize)norm->shape.c;
+    const gsize channels = (gsize)norm->shape.c;
     Norm k = {.norm = norm,
-              .x = maxgl_material_random(m, elements, 1),
-              .residual = residual ? maxgl_material_random(m, elements, 2) : NULL,
-              .dy = maxgl_material_random(m, elements, 3),
+              .x = maxgl_material_operand(m, &norm->shape, 1),
+              .residual = residual ? maxgl_material_operand(m, &norm->shape, 2) : NULL,
+              .dy = maxgl_material_operand(m, &norm->shape, 3),
               .gamma = maxgl_material_random(m, channels, 4),
               .beta = maxgl_material_random(m, channels, 5)};
     NormDevice d = {0};
@@ -214,9 +214,11 @@ gboolean maxgl_layer_max_pool(MaxglLayerBench *bench, const MaxglMaxPool *pool, 
 {
     MaxglMaterial *m = bench->material;
     Max k = {.pool = pool, .out = maxgl_max_pool_output(pool)};
-    k.x = maxgl_material_random(m, maxgl_shape_elements(&pool->input), 1);
-    k.dy = maxgl_material_random(m, maxgl_shape_elements(&k.out), 2);
+    k.x = maxgl_material_operand(m, &pool->input, 1);
+    k.dy = maxgl_material_operand(m, &k.out, 2);
     const double in = (double)maxgl_shape_bytes(&pool->input), out = (double)maxgl_shape_bytes(&k.out);
+    const gsize taps_bytes = maxgl_shape_floats(&k.out) * sizeof(gint32);
+    const double bytes = in + out + (double)taps_bytes;
     g_autoptr(MaxglSequence) forward = sequence_new(bench), backward = sequence_new(bench);
     MaxglTensor x, y, dy, dx;
     cl_mem taps;
@@ -224,13 +226,13 @@ gboolean maxgl_layer_max_pool(MaxglLayerBench *bench, const MaxglMaxPool *pool, 
            maxgl_material_tensor(m, k.out, NULL, &y, error) &&
            maxgl_material_tensor(m, k.out, k.dy, &dy, error) &&
            maxgl_material_tensor(m, pool->input, NULL, &dx, error) &&
-           maxgl_material_buffer(m, maxgl_shape_bytes(&k.out), &taps, error) &&
+           maxgl_material_buffer(m, taps_bytes, &taps, error) &&
            maxgl_max_pool_forward(forward, pool, x.buffer, y.buffer, taps, error) &&
-           finish(bench, maxgl_layer_time(bench, "forward", forward, error), in + 2 * out, &y, max_reference,
-                  &k, error) &&
+           finish(bench, maxgl_layer_time(bench, "forward", forward, error), bytes, &y, max_reference, &k,
+                  error) &&
            maxgl_max_pool_backward(backward, pool, dy.buffer, taps, dx.buffer, FALSE, error) &&
-           finish(bench, maxgl_layer_time(bench, "backward", backward, error), in + 2 * out, &dx,
-                  max_gradient, &k, error);
+           finish(bench, maxgl_layer_time(bench, "backward", backward, error), bytes, &dx, max_gradient, &k,
+                  error);
 }
 
 /* ---------------- global average pool ---------------- */
@@ -259,9 +261,8 @@ gboolean maxgl_layer_average_pool(MaxglLayerBench *bench, const MaxglAveragePool
 {
     MaxglMaterial *m = bench->material;
     const MaxglShape out = maxgl_average_pool_output(pool);
-    const Average k = {maxgl_shape_pixels(&pool->input),
-                       maxgl_material_random(m, maxgl_shape_elements(&pool->input), 1),
-                       maxgl_material_random(m, maxgl_shape_elements(&out), 2)};
+    const Average k = {maxgl_shape_pixels(&pool->input), maxgl_material_operand(m, &pool->input, 1),
+                       maxgl_material_operand(m, &out, 2)};
     const double bytes = (double)(maxgl_shape_bytes(&pool->input) + maxgl_shape_bytes(&out));
     g_autoptr(MaxglSequence) forward = sequence_new(bench), backward = sequence_new(bench);
     MaxglTensor x, y, dy, dx;
@@ -311,8 +312,8 @@ gboolean maxgl_layer_subsample(MaxglLayerBench *bench, const MaxglSubsample *sub
 {
     MaxglMaterial *m = bench->material;
     Shortcut k = {.subsample = subsample, .out = maxgl_subsample_output(subsample)};
-    k.x = maxgl_material_random(m, maxgl_shape_elements(&subsample->input), 1);
-    k.dy = maxgl_material_random(m, maxgl_shape_elements(&k.out), 2);
+    k.x = maxgl_material_operand(m, &subsample->input, 1);
+    k.dy = maxgl_material_operand(m, &k.out, 2);
     /* Forward reads the pixels that it takes; backward writes all. */
     const double in = (double)maxgl_shape_bytes(&subsample->input), out = (double)maxgl_shape_bytes(&k.out);
     const double taken = out * subsample->input.c / subsample->out_channels;

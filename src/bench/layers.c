@@ -3,7 +3,6 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "bench/layer.h"
-#include "net/parameters.h"
 
 #include <string.h>
 
@@ -49,9 +48,7 @@ typedef struct {
 
 static MaxglShape shape_of(const Plan *p, int tensor)
 {
-    const MaxglMap m = p->resnet->tensors[tensor].map;
-    const int block = tensor == 0 ? maxgl_layout_input_block(p->context) : maxgl_layout_block(p->context);
-    return maxgl_shape(p->options->batch, m.c, m.t, m.h, m.w, block);
+    return maxgl_precision_shape(p->options->precision, p->context, p->resnet, tensor, p->options->batch);
 }
 
 static char *size_of(const Plan *p, const MaxglLayer *l)
@@ -91,25 +88,18 @@ static GArray *find_kinds(const Plan *p)
     return kinds;
 }
 
-static gboolean measure_conv3d(const Plan *p, MaxglLayerBench *b, const MaxglLayer *l, GError **error)
+static gboolean measure_layer(const Plan *p, MaxglLayerBench *b, int index, GError **error)
 {
-    const MaxglShape out = shape_of(p, l->output);
-    MaxglConv3d conv = {.input = shape_of(p, l->input),
-                        .out_channels = out.c,
-                        .out_block = out.block,
-                        .exact = p->options->exact};
-    memcpy(conv.kernel, l->kernel, sizeof conv.kernel);
-    memcpy(conv.stride, l->stride, sizeof conv.stride);
-    memcpy(conv.pad, l->pad, sizeof conv.pad);
-    return maxgl_layer_conv3d(b, &conv, l->input == 0, error);
-}
-
-static gboolean measure_layer(const Plan *p, MaxglLayerBench *b, const MaxglLayer *l, GError **error)
-{
+    const MaxglLayersOptions *options = p->options;
+    const MaxglLayer *l = &p->resnet->layers[index];
     const MaxglShape in = shape_of(p, l->input), out = shape_of(p, l->output);
     switch (l->kind) {
-    case MAXGL_LAYER_CONV3D:
-        return measure_conv3d(p, b, l, error);
+    case MAXGL_LAYER_CONV3D: {
+        MaxglConv3d conv =
+            maxgl_precision_conv3d(options->precision, p->context, p->resnet, index, options->batch);
+        conv.exact = options->exact;
+        return maxgl_layer_conv3d(b, &conv, l->input == 0, error);
+    }
     case MAXGL_LAYER_BATCH_NORM: {
         const MaxglBatchNorm norm = {in, 1e-5F, 0.1F, l->relu};
         return in.n * maxgl_shape_pixels(&in) == 1 || /* has no variance */
@@ -153,10 +143,24 @@ static gboolean measure_kind(const Plan *p, const Kind *kind, GPtrArray *rows, G
                              .what = what,
                              .size = size,
                              .count = kind->count};
-    if (measure_layer(p, &bench, l, error))
+    if (measure_layer(p, &bench, kind->layer, error))
         return TRUE;
     g_prefix_error(error, "%s: ", l->name);
     return FALSE;
+}
+
+/* The limits that @rows are held against. */
+static gboolean measure_roof(MaxglContext *context, const GPtrArray *rows, MaxglRoof *roof, GError **error)
+{
+    guint units = 0;
+    for (guint i = 0; i < rows->len; i++) {
+        const MaxglBenchRow *row = g_ptr_array_index(rows, i);
+        units |= row->on_units ? 1U << row->factors : 0;
+    }
+    for (int f = 0; f <= MAXGL_FACTORS_TF32; f++)
+        if (units & 1U << f && !maxgl_roof_measure_matrix(context, (MaxglFactors)f, roof, error))
+            return FALSE;
+    return maxgl_roof_measure(context, roof, error);
 }
 
 GPtrArray *maxgl_bench_layers(MaxglContext *context, const MaxglResnet *resnet,
@@ -170,7 +174,7 @@ GPtrArray *maxgl_bench_layers(MaxglContext *context, const MaxglResnet *resnet,
     guint i = 0;
     for (; i < kinds->len && (options->limit <= 0 || maxgl_seconds_since(begun) < options->limit); i++) {
         const Kind *kind = &g_array_index(kinds, Kind, i);
-        if (i % ROOF_EVERY == 0 && !maxgl_roof_measure(context, roof, error))
+        if (i % ROOF_EVERY == 0 && !measure_roof(context, rows, roof, error))
             return NULL;
         maxgl_progress_set(progress, i, "%s", resnet->layers[kind->layer].name);
         if (!measure_kind(&plan, kind, rows, error))
@@ -178,7 +182,7 @@ GPtrArray *maxgl_bench_layers(MaxglContext *context, const MaxglResnet *resnet,
     }
     if (options->left)
         *options->left = kinds->len - i;
-    return maxgl_roof_measure(context, roof, error) ? g_steal_pointer(&rows) : NULL;
+    return measure_roof(context, rows, roof, error) ? g_steal_pointer(&rows) : NULL;
 }
 
 GPtrArray *maxgl_bench_layers_of(MaxglContext *context, const MaxglResnet *resnet, MaxglLayerKind kind,

@@ -7,7 +7,7 @@
 struct MaxglMaterial {
     MaxglContext *context;
     GPtrArray *buffers, *host;
-    float *pool;
+    float *pools[MAXGL_BFLOAT16 + 1]; /* by the storage that holds their numbers; drawn when asked for */
 };
 
 MaxglMaterial *maxgl_material_new(MaxglContext *context)
@@ -27,7 +27,8 @@ void maxgl_material_free(MaxglMaterial *m)
         maxgl_buffer_free(m->context, g_ptr_array_index(m->buffers, i));
     g_ptr_array_unref(m->buffers);
     g_ptr_array_unref(m->host);
-    g_free(m->pool);
+    for (guint i = 0; i < G_N_ELEMENTS(m->pools); i++)
+        g_free(m->pools[i]);
     g_free(m);
 }
 
@@ -36,13 +37,19 @@ MaxglContext *maxgl_material_context(const MaxglMaterial *m)
     return m->context;
 }
 
-static void fill_pool(MaxglMaterial *m)
+static const float *pool_of(MaxglMaterial *m, MaxglStorage storage)
 {
+    if (m->pools[storage])
+        return m->pools[storage];
     MaxglRandom random;
     maxgl_random_init(&random, 1, MAXGL_RANDOM_TEST, 0, 0);
-    m->pool = g_new(float, POOL);
+    float *pool = m->pools[storage] = g_new(float, POOL);
     for (gsize i = 0; i < POOL; i++)
-        m->pool[i] = maxgl_random_normal(&random);
+        pool[i] = maxgl_random_normal(&random);
+    g_autofree void *stored = g_malloc(POOL * maxgl_storage_bytes(storage));
+    maxgl_storage_pack(storage, pool, stored, POOL);
+    maxgl_storage_unpack(storage, stored, pool, POOL);
+    return pool;
 }
 
 static float *host_floats(MaxglMaterial *m, gsize n)
@@ -52,19 +59,28 @@ static float *host_floats(MaxglMaterial *m, gsize n)
     return values;
 }
 
-float *maxgl_material_random(MaxglMaterial *m, gsize n, guint salt)
+static float *draw(MaxglMaterial *m, MaxglStorage storage, gsize n, guint salt)
 {
-    if (!m->pool)
-        fill_pool(m);
+    const float *pool = pool_of(m, storage);
     float *values = host_floats(m, n);
     gsize from = (gsize)salt * 179424673U % POOL;
     for (gsize done = 0; done < n;) {
         const gsize part = MIN(n - done, POOL - from);
-        memcpy(values + done, m->pool + from, part * sizeof(float));
+        memcpy(values + done, pool + from, part * sizeof(float));
         done += part;
         from = 0;
     }
     return values;
+}
+
+float *maxgl_material_random(MaxglMaterial *m, gsize n, guint salt)
+{
+    return draw(m, MAXGL_FLOAT32, n, salt);
+}
+
+float *maxgl_material_operand(MaxglMaterial *m, const MaxglShape *shape, guint salt)
+{
+    return draw(m, shape->storage, maxgl_shape_elements(shape), salt);
 }
 
 gboolean maxgl_material_buffer(MaxglMaterial *m, gsize bytes, cl_mem *buffer, GError **error)

@@ -19,6 +19,9 @@ MaxglContext *maxgl_material_context(const MaxglMaterial *material);
  * repeat after a prime number of a million or so: drawing more would take longer than measuring.) */
 float *maxgl_material_random(MaxglMaterial *material, gsize n, guint salt);
 
+/** The same for a tensor of @shape, in PyTorch's order: numbers that its storage holds. */
+float *maxgl_material_operand(MaxglMaterial *material, const MaxglShape *shape, guint salt);
+
 /** Device memory of @bytes, undefined. *@buffer is NULL if @bytes is 0. */
 gboolean maxgl_material_buffer(MaxglMaterial *material, gsize bytes, cl_mem *buffer, GError **error);
 

@@ -19,8 +19,8 @@
 typedef struct {
     const char *title, *unit;
     double (*value)(const MaxglMeasurement *m);
-    double (*limit)(const MaxglMeasurer *m); /* or NULL: drawn as a line */
-    gboolean whiskers;                       /* from the fastest to the 90th percentile, of milliseconds */
+    double (*limit)(const MaxglMeasurer *who, const MaxglMeasurement *m); /* or NULL: drawn as a line */
+    gboolean whiskers; /* from the fastest to the 90th percentile, of milliseconds */
 } Quantity;
 
 static double milliseconds(const MaxglMeasurement *m)
@@ -53,19 +53,19 @@ static double share(const MaxglMeasurement *m)
     return 100 * m->of_limit;
 }
 
-static double all_of_it(const MaxglMeasurer *m)
+static double all_of_it(const MaxglMeasurer *who, const MaxglMeasurement *m)
 {
-    return m->peak > 0 || m->copy > 0 ? 100 : 0;
+    return who->peak > 0 || who->copy > 0 ? 100 : 0;
 }
 
-static double peak(const MaxglMeasurer *m)
+static double peak(const MaxglMeasurer *who, const MaxglMeasurement *m)
 {
-    return m->peak * 1e-9;
+    return (m->units_peak > 0 ? m->units_peak : who->peak) * 1e-9;
 }
 
-static double bandwidth(const MaxglMeasurer *m)
+static double bandwidth(const MaxglMeasurer *who, const MaxglMeasurement *m)
 {
-    return m->copy * 1e-9;
+    return who->copy * 1e-9;
 }
 
 static const Quantity time_quantity = {"Time", "ms", milliseconds, NULL, TRUE};
@@ -91,6 +91,18 @@ static double to_x(const Chart *c, double value)
     return LEFT + (WIDTH - LEFT - RIGHT) * MIN(value / c->most, 1);
 }
 
+/* Of measurer @i: the highest of what its rows are held against; 0: there is none. */
+static double limit_of(const Chart *c, guint i)
+{
+    double most = 0;
+    for (guint r = 0; c->quantity->limit && r < c->rows->len; r++) {
+        const MaxglComparedRow *row = g_ptr_array_index(c->rows, r);
+        most = MAX(most, c->quantity->limit(maxgl_page_who(c->comparison, c->work, i),
+                                            &row->measurements[maxgl_page_by(c->work, i)]));
+    }
+    return most;
+}
+
 /* The largest bar fits; a limit far beyond all bars does not shrink them to nothing. */
 static double scale_of(const Chart *c)
 {
@@ -103,8 +115,7 @@ static double scale_of(const Chart *c)
             if (c->quantity->whiskers)
                 most = MAX(most, x->p90 * 1e3);
         }
-        if (c->quantity->limit)
-            limit = MAX(limit, c->quantity->limit(maxgl_page_who(c->comparison, c->work, i)));
+        limit = MAX(limit, limit_of(c, i));
     }
     return 1.02 * (limit < 4 * most ? MAX(most, limit) : most);
 }
@@ -124,8 +135,8 @@ static void append_grid(GString *html, const Chart *c, double bottom)
 
 static void append_limits(GString *html, const Chart *c, double bottom)
 {
-    for (guint i = 0; c->quantity->limit && i < c->work->by->len; i++) {
-        const double limit = c->quantity->limit(maxgl_page_who(c->comparison, c->work, i));
+    for (guint i = 0; i < c->work->by->len; i++) {
+        const double limit = limit_of(c, i);
         if (limit > 0 && limit <= c->most)
             g_string_append_printf(
                 html, "<line class=\"limit stroke%u\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n",

@@ -61,7 +61,8 @@ static double gflops(const MaxglMeasurer *who, const MaxglMeasurement *m)
 
 static double of_peak(const MaxglMeasurer *who, const MaxglMeasurement *m)
 {
-    return who->peak > 0 ? 100 * m->flops / who->peak : 0;
+    const double peak = m->units_peak > 0 ? m->units_peak : who->peak;
+    return peak > 0 ? 100 * m->flops / peak : 0;
 }
 
 static double of_limit(const MaxglMeasurer *who, const MaxglMeasurement *m)
@@ -361,7 +362,8 @@ void maxgl_page_tables(GString *html, const MaxglComparison *c, const MaxglCompa
             append_sums(html, c, work);
         if (!suite)
             g_string_append(html,
-                            "<p class=\"note\">Dashed: the device's limit as measured. FLOPs are counted by "
+                            "<p class=\"note\">Dashed: the device's limit as measured, of matrix units where "
+                            "layers ran on them. FLOPs are counted by "
                             "the direct method, so an algorithm that needs fewer can exceed it; caches can "
                             "exceed the bandwidth of copying.</p>\n");
         g_string_append(html, "<details><summary>All figures</summary>\n");

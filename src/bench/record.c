@@ -89,6 +89,36 @@ void maxgl_record_roof(JsonBuilder *b, const MaxglRoof *roof)
     maxgl_record_number(b, "copy_gbyte_per_s", roof->copy_bytes * 1e-9);
 }
 
+/* By MaxglFactors. */
+static const char *const peak_names[] = {"f32", "f16", "bf16", "tf32"};
+
+void maxgl_record_matrix(JsonBuilder *b, const MaxglRoof *roof)
+{
+    gboolean any = FALSE;
+    for (guint f = 0; f < G_N_ELEMENTS(peak_names); f++)
+        any = any || roof->matrix[f] > 0;
+    if (!any)
+        return;
+    json_builder_set_member_name(b, "matrix_gflop_per_s");
+    json_builder_begin_object(b);
+    for (guint f = 0; f < G_N_ELEMENTS(peak_names); f++)
+        if (roof->matrix[f] > 0)
+            maxgl_record_number(b, peak_names[f], roof->matrix[f] * 1e-9);
+    json_builder_end_object(b);
+}
+
+double maxgl_bench_row_peak(const MaxglBenchRow *row, const MaxglRoof *roof)
+{
+    return row->on_units ? roof->matrix[row->factors] : roof->flops;
+}
+
+static void add_peak(JsonBuilder *b, const MaxglBenchRow *row, const MaxglRoof *roof)
+{
+    g_autofree char *name = g_strconcat(row->on_units ? "matrix " : "", peak_names[row->factors], NULL);
+    maxgl_record_number(b, "of_peak", row->flops / row->times.median / maxgl_bench_row_peak(row, roof));
+    maxgl_record_string(b, "peak", name);
+}
+
 static void add_row(JsonBuilder *b, const MaxglBenchRow *row, const MaxglRoof *roof)
 {
     json_builder_begin_object(b);
@@ -102,7 +132,7 @@ static void add_row(JsonBuilder *b, const MaxglBenchRow *row, const MaxglRoof *r
     maxgl_record_times(b, &row->times);
     maxgl_record_number(b, "direct_gflop", row->flops * 1e-9);
     maxgl_record_number(b, "gflop_per_s", row->flops * 1e-9 / row->times.median);
-    maxgl_record_number(b, "of_peak", row->flops / row->times.median / roof->flops);
+    add_peak(b, row, roof);
     maxgl_record_number(b, "bytes", row->bytes);
     maxgl_record_number(b, "gbyte_per_s", row->bytes * 1e-9 / row->times.median);
     maxgl_record_number(b, "of_bandwidth", row->bytes / row->times.median / roof->copy_bytes);

@@ -16,16 +16,21 @@ typedef struct {
     char *algorithm;  /**< NULL where there is only one */
     int count;        /**< how many there are of this kind and size */
     MaxglTimes times;
-    double flops;     /**< of one, by the direct method; 0 where bytes are what matters */
-    double bytes;     /**< that it must read and write */
-    gsize workspace;  /**< bytes of scratch memory */
-    double predicted; /**< seconds that bench/model.h expects of such a device; 0: it does not know it */
-    double error;     /**< relative L2 error against float64 … */
-    guint samples;    /**< … over so many results; 0: not compared */
+    double flops;         /**< of one, by the direct method; 0 where bytes are what matters */
+    gboolean on_units;    /**< matrix units multiply … */
+    MaxglFactors factors; /**< … these */
+    double bytes;         /**< that it must read and write */
+    gsize workspace;      /**< bytes of scratch memory */
+    double predicted;     /**< seconds that bench/model.h expects of such a device; 0: it does not know it */
+    double error;         /**< relative L2 error against float64 of what is stored … */
+    guint samples;        /**< … over so many results; 0: not compared */
 } MaxglBenchRow;
 
 MaxglBenchRow *maxgl_bench_row_new(const char *name, const char *what, const char *size, const char *pass);
 void maxgl_bench_row_free(MaxglBenchRow *row);
+
+/** Operations a second that the row's part of the peak is of: the matrix units' where it runs on them. */
+double maxgl_bench_row_peak(const MaxglBenchRow *row, const MaxglRoof *roof);
 
 /** Starts a record: the program, the device, the system, @pass; the caller adds members and ends it. */
 JsonBuilder *maxgl_record_begin(const MaxglContext *context, const char *pass);
@@ -35,6 +40,8 @@ void maxgl_record_string(JsonBuilder *record, const char *name, const char *valu
 void maxgl_record_number(JsonBuilder *record, const char *name, double value);
 void maxgl_record_times(JsonBuilder *record, const MaxglTimes *times);
 void maxgl_record_roof(JsonBuilder *record, const MaxglRoof *roof);
+/** Matrix units' by what they multiply; nothing where none were measured. */
+void maxgl_record_matrix(JsonBuilder *record, const MaxglRoof *roof);
 
 /** Member "rows" with all of @rows (element MaxglBenchRow*), each with its share of the roof. */
 void maxgl_record_rows(JsonBuilder *record, const GPtrArray *rows, const MaxglRoof *roof);

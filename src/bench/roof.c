@@ -127,7 +127,8 @@ gboolean maxgl_roof_measure_local(MaxglContext *context, double *bytes, GError *
     return measure_busy(context, &busy, bytes, error);
 }
 
-gboolean maxgl_roof_measure_matrix(MaxglContext *context, MaxglFactors factors, double *flops, GError **error)
+gboolean maxgl_roof_measure_matrix(MaxglContext *context, MaxglFactors factors, MaxglRoof *roof,
+                                   GError **error)
 {
     enum { STEP_PIECES = 4, FRAGMENTS = 2, WAVES = 32 }; /* of cl/mma.clh; each way; for a compute unit */
     gboolean emulated = FALSE;
@@ -150,7 +151,7 @@ gboolean maxgl_roof_measure_matrix(MaxglContext *context, MaxglFactors factors, 
                        .work = 2.0 * m * n * depth * (double)waves,
                        .a = 1,
                        .b = 0};
-    return measure_busy(context, &busy, flops, error);
+    return measure_busy(context, &busy, &roof->matrix[factors], error);
 }
 
 static gboolean time_copy(MaxglContext *context, cl_mem x, cl_mem y, gsize bytes, MaxglTimes *times,

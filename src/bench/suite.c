@@ -106,14 +106,6 @@ static void add_identity(JsonBuilder *b, const MaxglContext *context)
     add_extensions(b, context);
 }
 
-static gboolean has_matrix_units(const MaxglSuite *s)
-{
-    for (int f = 0; f <= MAXGL_FACTORS_TF32; f++)
-        if (s->matrix_flops[f] > 0)
-            return TRUE;
-    return FALSE;
-}
-
 static void add_peaks(JsonBuilder *b, const MaxglSuite *s)
 {
     json_builder_set_member_name(b, "peaks");
@@ -126,15 +118,7 @@ static void add_peaks(JsonBuilder *b, const MaxglSuite *s)
         maxgl_record_number(b, "copy_gbyte_per_s", s->roof.copy_bytes * 1e-9);
     if (s->local_bytes > 0)
         maxgl_record_number(b, "local_gbyte_per_s", s->local_bytes * 1e-9);
-    if (has_matrix_units(s)) {
-        static const char *const names[] = {"f32", "f16", "bf16", "tf32"}; /* by MaxglFactors */
-        json_builder_set_member_name(b, "matrix_gflop_per_s");
-        json_builder_begin_object(b);
-        for (int f = 0; f <= MAXGL_FACTORS_TF32; f++)
-            if (s->matrix_flops[f] > 0)
-                maxgl_record_number(b, names[f], s->matrix_flops[f] * 1e-9);
-        json_builder_end_object(b);
-    }
+    maxgl_record_matrix(b, &s->roof);
     json_builder_end_object(b);
 }
 
@@ -176,12 +160,15 @@ static gboolean run_section(MaxglSuite *s, guint index, MaxglContext **context,
     g_string_truncate(s->left, 0);
     g_string_truncate(s->outcome, 0);
     s->context = *context;
+    s->broken = FALSE;
     json_builder_begin_object(b);
     if (sections[index].run(s, b, &failed)) {
         const gboolean whole = s->left->len == 0;
         add_status(b, whole ? "done" : "partial", whole ? NULL : s->left->str);
         if (!whole)
             g_string_append_printf(s->outcome, " (left out: %s)", s->left->str);
+        if (s->broken && !reopen(context, error))
+            return FALSE;
     } else if (g_error_matches(failed, MAXGL_ERROR, MAXGL_ERROR_CANCELLED)) {
         g_propagate_error(error, g_steal_pointer(&failed));
         return FALSE;

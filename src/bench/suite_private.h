@@ -22,13 +22,13 @@ typedef struct {
 typedef struct {
     MaxglContext *context;
     const MaxglSuiteSizes *sizes;
-    double limit;                                /**< seconds of a section */
-    MaxglRoof roof;                              /**< the highest so far; 0: not measured */
-    double half_flops;                           /**< 0: not measured */
-    double matrix_flops[MAXGL_FACTORS_TF32 + 1]; /**< of matrix units; 0: there are none */
-    double local_bytes;                          /**< bytes a second, 0: not measured */
-    GString *left;    /**< what the present section had to leave out, "" if nothing */
-    GString *outcome; /**< what came out of it, in a few words */
+    double limit;       /**< seconds of a section */
+    MaxglRoof roof;     /**< the highest so far; 0: not measured */
+    double half_flops;  /**< 0: not measured */
+    double local_bytes; /**< bytes a second, 0: not measured */
+    gboolean broken;    /**< a part of the present section failed: the device is to be opened again */
+    GString *left;      /**< what the present section had to leave out, "" if nothing */
+    GString *outcome;   /**< what came out of it, in a few words */
 } MaxglSuite;
 
 /** Adds the section's members to @record. FALSE with @error if nothing came of it. */

@@ -19,12 +19,12 @@ gboolean maxgl_suite_peaks(MaxglSuite *s, JsonBuilder *b, GError **error)
         return FALSE;
     g_string_append_printf(s->outcome, "%.1f GFLOP/s of multiply-adds, copies at %.1f GB/s",
                            s->roof.flops * 1e-9, s->roof.copy_bytes * 1e-9);
-    for (int f = 0; f <= MAXGL_FACTORS_TF32 && device->matrix_units; f++) {
-        if (!maxgl_roof_measure_matrix(s->context, (MaxglFactors)f, &s->matrix_flops[f], error))
+    for (int f = 0; f <= MAXGL_FACTORS_TF32; f++) {
+        if (!maxgl_roof_measure_matrix(s->context, (MaxglFactors)f, &s->roof, error))
             return FALSE;
-        if (s->matrix_flops[f] > 0)
+        if (s->roof.matrix[f] > 0)
             g_string_append_printf(s->outcome, "; matrix units, %s: %.1f TFLOP/s",
-                                   maxgl_factors_name((MaxglFactors)f), s->matrix_flops[f] * 1e-12);
+                                   maxgl_factors_name((MaxglFactors)f), s->roof.matrix[f] * 1e-12);
     }
     return TRUE; /* the record has them as "peaks", where what is measured later counts too */
 }
@@ -107,26 +107,6 @@ static void leave_out(MaxglSuite *s, const char *format, ...)
     va_end(arguments);
 }
 
-gboolean maxgl_suite_layers(MaxglSuite *s, JsonBuilder *b, GError **error)
-{
-    guint left = 0;
-    const MaxglLayersOptions options = {
-        .batch = s->sizes->layers_batch, .repeats = s->sizes->repeats, .limit = s->limit, .left = &left};
-    g_autoptr(MaxglResnet) resnet = make_resnet(s, s->sizes->net, error);
-    g_autoptr(GPtrArray) rows =
-        resnet ? maxgl_bench_layers(s->context, resnet, &options, &s->roof, error) : NULL;
-    if (!rows)
-        return FALSE;
-    if (left > 0)
-        leave_out(s, "%u kinds of layers: more than %g s", left, s->limit);
-    add_work(s, b, s->sizes->net);
-    maxgl_record_number(b, "batch", options.batch);
-    maxgl_record_roof(b, &s->roof);
-    maxgl_record_rows(b, rows, &s->roof);
-    g_string_append_printf(s->outcome, "%u passes", rows->len);
-    return TRUE;
-}
-
 /* Something that is run at several sizes, each an element of "runs". */
 typedef struct {
     const char *name; /* "8 clips" */
@@ -157,20 +137,107 @@ static gboolean add_run(MaxglSuite *s, JsonBuilder *runs, const Work *work, doub
     return TRUE;
 }
 
+static gboolean has_units(const MaxglSuite *s, MaxglPrecision precision)
+{
+    gboolean emulated;
+    return maxgl_mma_of(s->context, maxgl_precision_factors(precision), &emulated) != NULL;
+}
+
+/* ---------------- layers ---------------- */
+
+/* The layers of a network in one precision, in so many seconds. */
+typedef struct {
+    const char *name; /* of the precision */
+    MaxglPrecision precision;
+    double limit;
+} Layers;
+
+static gboolean measure_layers(MaxglSuite *s, int batch, gconstpointer data, JsonBuilder *b, double *seconds,
+                               GError **error)
+{
+    const Layers *layers = data;
+    guint left = 0;
+    const MaxglLayersOptions options = {.batch = batch,
+                                        .precision = layers->precision,
+                                        .repeats = s->sizes->repeats,
+                                        .limit = layers->limit,
+                                        .left = &left};
+    g_autoptr(MaxglResnet) resnet = make_resnet(s, s->sizes->net, error);
+    g_autoptr(GPtrArray) rows =
+        resnet ? maxgl_bench_layers(s->context, resnet, &options, &s->roof, error) : NULL;
+    if (!rows)
+        return FALSE;
+    if (left > 0)
+        leave_out(s, "%s, %u kinds of layers: more than %g s", layers->name, left, s->limit);
+    maxgl_record_string(b, "precision", layers->name);
+    maxgl_record_roof(b, &s->roof);
+    maxgl_record_matrix(b, &s->roof);
+    maxgl_record_rows(b, rows, &s->roof);
+    g_string_append_printf(s->outcome, "%s%u passes in %s", s->outcome->len > 0 ? ", " : "", rows->len,
+                           layers->name);
+    return TRUE;
+}
+
+/* Appends the layers in a precision that matrix units have. If that fails, the float32 ones are still worth
+ * having. FALSE only if it was interrupted. */
+static gboolean add_layers(MaxglSuite *s, JsonBuilder *runs, const Layers *layers, GError **error)
+{
+    const Work work = {layers->name, s->sizes->layers_batch, layers, measure_layers};
+    g_autoptr(GError) failed = NULL;
+    if (s->broken) {
+        leave_out(s, "%s: not begun", layers->name);
+    } else if (layers->limit <= 0) {
+        leave_out(s, "%s: more than %g s", layers->name, s->limit);
+    } else if (!add_run(s, runs, &work, NULL, &failed)) {
+        if (g_error_matches(failed, MAXGL_ERROR, MAXGL_ERROR_CANCELLED)) {
+            g_propagate_error(error, g_steal_pointer(&failed));
+            return FALSE;
+        }
+        leave_out(s, "%s: %s", layers->name, failed->message);
+        s->broken = TRUE;
+    }
+    return TRUE;
+}
+
+/* Each precision gets an equal part of the time that is left. */
+static gboolean add_layers_on_units(MaxglSuite *s, JsonBuilder *b, gint64 start, GError **error)
+{
+    MaxglPrecision all[MAXGL_PRECISION_BF16];
+    guint n = 0;
+    for (int p = MAXGL_PRECISION_TF32; maxgl_precision_names[p]; p++)
+        if (s->sizes->precisions & 1U << p && has_units(s, (MaxglPrecision)p))
+            all[n++] = (MaxglPrecision)p;
+    if (n == 0)
+        return TRUE;
+    json_builder_set_member_name(b, "runs");
+    json_builder_begin_array(b);
+    for (guint i = 0; i < n; i++) {
+        const double limit = (s->limit - maxgl_seconds_since(start)) / (n - i);
+        const Layers layers = {maxgl_precision_names[all[i]], all[i], limit};
+        if (!add_layers(s, b, &layers, error))
+            return FALSE;
+    }
+    json_builder_end_array(b);
+    return TRUE;
+}
+
+gboolean maxgl_suite_layers(MaxglSuite *s, JsonBuilder *b, GError **error)
+{
+    const gint64 start = g_get_monotonic_time();
+    const Layers layers = {maxgl_precision_names[MAXGL_PRECISION_FP32], MAXGL_PRECISION_FP32, s->limit};
+    add_work(s, b, s->sizes->net);
+    maxgl_record_number(b, "batch", s->sizes->layers_batch);
+    return measure_layers(s, s->sizes->layers_batch, &layers, b, NULL, error) &&
+           add_layers_on_units(s, b, start, error);
+}
+
+/* ---------------- whole networks ---------------- */
+
 /* What a network is measured with. */
 typedef struct {
     MaxglNetworkMode mode;
     MaxglPrecision precision;
 } Network;
-
-static MaxglFactors factors_of(MaxglPrecision precision)
-{
-    static const MaxglFactors factors[] = {[MAXGL_PRECISION_FP32] = MAXGL_FACTORS_FP32,
-                                           [MAXGL_PRECISION_TF32] = MAXGL_FACTORS_TF32,
-                                           [MAXGL_PRECISION_FP16] = MAXGL_FACTORS_FP16,
-                                           [MAXGL_PRECISION_BF16] = MAXGL_FACTORS_BF16};
-    return factors[precision];
-}
 
 static gboolean measure_network(MaxglSuite *s, int batch, gconstpointer data, JsonBuilder *b, double *seconds,
                                 GError **error)
@@ -187,8 +254,8 @@ static gboolean measure_network(MaxglSuite *s, int batch, gconstpointer data, Js
     if (ok) {
         *seconds = maxgl_times_of(run.seconds, run.n).median;
         run.resident_bytes = 0; /* the whole suite's, not this run's */
-        const double units = s->matrix_flops[factors_of(network->precision)];
-        const MaxglRoof roof = {units > 0 ? units : s->roof.flops, s->roof.copy_bytes};
+        const double units = s->roof.matrix[maxgl_precision_factors(network->precision)];
+        const MaxglRoof roof = {.flops = units > 0 ? units : s->roof.flops, .copy_bytes = s->roof.copy_bytes};
         maxgl_record_string(b, "precision", maxgl_precision_names[network->precision]);
         maxgl_record_run(b, &run, &roof);
         maxgl_record_number(b, "clips_per_s", batch / *seconds);
@@ -237,7 +304,7 @@ static gboolean add_networks(MaxglSuite *s, JsonBuilder *b, MaxglNetworkMode mod
     for (int precision = 0; maxgl_precision_names[precision]; precision++) {
         const Network network = {mode, (MaxglPrecision)precision};
         if (!(s->sizes->precisions & 1U << precision) ||
-            (precision == MAXGL_PRECISION_TF32 && !s->context->info->matrix_units))
+            (precision == MAXGL_PRECISION_TF32 && !has_units(s, MAXGL_PRECISION_TF32)))
             continue; /* tf32 is fp32 there */
         if (!add_batches(s, b, &network, start, &done, error))
             return FALSE;

@@ -2,7 +2,6 @@
 
 #include "base/interrupt.h"
 #include "compute/buffer.h"
-#include "net/parameters.h"
 
 #include <math.h>
 #include <maxgl/error.h>
@@ -14,13 +13,6 @@
 #define GIVE_UP_FACTOR 1.3     /* slower than that in its first run: not worth another */
 
 const char *const maxgl_tune_pass_names[MAXGL_TUNE_PASSES] = {"forward", "backward_data", "backward_weights"};
-
-static MaxglShape shape_of(MaxglContext *context, const MaxglResnet *resnet, int tensor, int batch)
-{
-    const MaxglMap m = resnet->tensors[tensor].map;
-    const int block = tensor == 0 ? maxgl_layout_input_block(context) : maxgl_layout_block(context);
-    return maxgl_shape(batch, m.c, m.t, m.h, m.w, block);
-}
 
 static gboolean same_conv(const MaxglConv3d *a, const MaxglConv3d *b)
 {
@@ -36,13 +28,6 @@ static int compare_kinds(gconstpointer a, gconstpointer b)
     return (more > 0) - (more < 0);
 }
 
-static MaxglStorage storage_of(MaxglPrecision precision)
-{
-    return precision == MAXGL_PRECISION_FP16   ? MAXGL_FLOAT16
-           : precision == MAXGL_PRECISION_BF16 ? MAXGL_BFLOAT16
-                                               : MAXGL_FLOAT32;
-}
-
 GArray *maxgl_tune_kinds(MaxglContext *context, const MaxglResnet *resnet, int batch,
                          MaxglPrecision precision)
 {
@@ -51,18 +36,10 @@ GArray *maxgl_tune_kinds(MaxglContext *context, const MaxglResnet *resnet, int b
         const MaxglLayer *l = &resnet->layers[i];
         if (l->kind != MAXGL_LAYER_CONV3D)
             continue;
-        const MaxglShape out = shape_of(context, resnet, l->output, batch);
-        MaxglTuneKind kind = {.name = l->name, .first = l->input == 0, .count = 1};
-        kind.conv = (MaxglConv3d){.input = shape_of(context, resnet, l->input, batch),
-                                  .out_channels = out.c,
-                                  .out_block = out.block,
-                                  .out_storage = storage_of(precision),
-                                  .tf32 = precision == MAXGL_PRECISION_TF32};
-        if (!kind.first) /* clips come as floats */
-            kind.conv.input.storage = storage_of(precision);
-        memcpy(kind.conv.kernel, l->kernel, sizeof kind.conv.kernel);
-        memcpy(kind.conv.stride, l->stride, sizeof kind.conv.stride);
-        memcpy(kind.conv.pad, l->pad, sizeof kind.conv.pad);
+        MaxglTuneKind kind = {.name = l->name,
+                              .conv = maxgl_precision_conv3d(precision, context, resnet, i, batch),
+                              .first = l->input == 0,
+                              .count = 1};
         guint same = 0;
         while (same < kinds->len && !same_conv(&g_array_index(kinds, MaxglTuneKind, same).conv, &kind.conv))
             same++;

@@ -4,7 +4,7 @@
 #define MAXGL_BENCH_TUNE_CONV3D_H
 
 #include "bench/material.h"
-#include "net/network.h"
+#include "net/precision.h"
 #include "ops/conv3d.h"
 
 #define MAXGL_TUNE_PASSES 3

@@ -43,6 +43,10 @@ static void print_roof(const MaxglRoof *roof)
 {
     printf("  the device's limits, measured: %.1f GFLOP/s of multiply-adds, copies at %.1f GB/s\n",
            roof->flops * 1e-9, roof->copy_bytes * 1e-9);
+    for (int f = 0; f <= MAXGL_FACTORS_TF32; f++)
+        if (roof->matrix[f] > 0)
+            printf("  matrix units, %s, measured: %.1f TFLOP/s; the peak of what runs on them\n",
+                   maxgl_factors_name((MaxglFactors)f), roof->matrix[f] * 1e-12);
 }
 
 /* ---------------- a whole network ---------------- */
@@ -122,7 +126,7 @@ static void add_row(MaxglTable *table, const MaxglBenchRow *row, guint line, con
     maxgl_table_addf(table, "%.3f", t->p90 * 1e3);
     if (row->flops > 0) {
         maxgl_table_addf(table, "%.1f", row->flops * 1e-9 / t->median);
-        add_percent(table, row->flops / t->median / roof->flops);
+        add_percent(table, row->flops / t->median / maxgl_bench_row_peak(row, roof));
     } else {
         maxgl_table_add(table, "");
         maxgl_table_add(table, "");
@@ -173,7 +177,9 @@ static gboolean write_rows(const MaxglBenchArguments *o, const MaxglContext *con
 {
     g_autoptr(JsonBuilder) b = maxgl_record_begin(context, o->pass);
     add_work(b, o);
+    maxgl_record_string(b, "precision", o->precision);
     maxgl_record_roof(b, roof);
+    maxgl_record_matrix(b, roof);
     maxgl_record_rows(b, rows, roof);
     return maxgl_record_write(b, o->json, error);
 }
@@ -181,13 +187,17 @@ static gboolean write_rows(const MaxglBenchArguments *o, const MaxglContext *con
 gboolean maxgl_bench_pass_layers(const MaxglBenchArguments *o, MaxglContext *context, GError **error)
 {
     g_autoptr(MaxglResnet) resnet = maxgl_bench_resnet(o, error);
-    const MaxglLayersOptions options = {.batch = o->batch, .exact = o->exact, .repeats = o->repeats};
+    const MaxglLayersOptions options = {.batch = o->batch,
+                                        .exact = o->exact,
+                                        .precision = (MaxglPrecision)maxgl_bench_precision(o, NULL),
+                                        .repeats = o->repeats};
+    const gboolean plain = options.precision == MAXGL_PRECISION_FP32;
     MaxglRoof roof = {0};
     g_autoptr(GPtrArray) rows = resnet ? maxgl_bench_layers(context, resnet, &options, &roof, error) : NULL;
     if (!rows)
         return FALSE;
-    printf("layers of %s, %d clips of %s, %s algorithms, %d runs\n", o->net, o->batch, o->clip,
-           o->exact ? "exact" : "fast", o->repeats);
+    printf("layers of %s, %d clips of %s, %s algorithms%s%s, %d runs\n", o->net, o->batch, o->clip,
+           o->exact ? "exact" : "fast", plain ? "" : ", ", plain ? "" : o->precision, o->repeats);
     print_roof(&roof);
     print_rows("layer", rows, &roof);
     print_sums(rows);

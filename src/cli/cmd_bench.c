@@ -51,8 +51,9 @@ static gboolean check_options(const MaxglBenchArguments *o, GError **error)
         maxgl_bench_precision(o, error) < 0)
         return FALSE;
     if (!g_str_equal(o->precision, "fp32") && !g_str_equal(o->pass, "inference") &&
-        !g_str_equal(o->pass, "training"))
-        return maxgl_command_usage(error, "--precision=%s is for inference and training", o->precision);
+        !g_str_equal(o->pass, "training") && !g_str_equal(o->pass, "layers"))
+        return maxgl_command_usage(error, "--precision=%s is for inference, training and layers",
+                                   o->precision);
     if (!(o->seconds > 0 && o->seconds <= 3600))
         return maxgl_command_usage(error, "--seconds=%g is out of range; allowed: above 0, up to 3600",
                                    o->seconds);
@@ -137,6 +138,7 @@ static gboolean run_any(MaxglBenchArguments *o, int n, const char *const *record
 static const char examples[] = "  maxgl-cl bench\n"
                                "  maxgl-cl bench --net hara-r3d18 --batch 8 --pass training\n"
                                "  maxgl-cl bench --device gpu --pass layers --json layers.json\n"
+                               "  maxgl-cl bench --device gpu --pass layers --batch 8 --precision fp16\n"
                                "  maxgl-cl bench --pass heads --batch 32 --estimator infonce\n"
                                "  maxgl-cl bench --pass data --data videos/\n"
                                "  maxgl-cl bench --pass recipe --config config/demo.cfg\n"
@@ -150,16 +152,18 @@ static const char explanation[] =
     "  inference  a network's forward pass, batch norm folded into convolutions\n"
     "  training   forward, cross-entropy, backward, SGD\n"
     "  layers     every layer that differs from those before it, pass by pass: time, algorithm,\n"
-    "             GFLOP/s by the direct count and what part of the device's measured peak that is,\n"
-    "             bytes that must be moved and what part of the measured bandwidth, relative L2\n"
-    "             error of 200 results against float64\n"
+    "             GFLOP/s by the direct count and what part of the device's measured peak that is\n"
+    "             (of what runs on matrix units: of their peak in that precision), bytes that must\n"
+    "             be moved and what part of the measured bandwidth, relative L2 error of 200\n"
+    "             results against float64 of the operands as they are stored\n"
     "  heads      Max-GL's scores, estimates and their gradients, without a network\n"
     "  data       decoding and preparing the videos of --data for training\n"
     "  recipe     the training of --config: its step on clips that are there already, then with\n"
     "             its videos, in the first epoch and later (nothing is saved)\n"
     "\n"
     "--suite measures what the device can do at most (float32 and half-precision multiply-adds,\n"
-    "copying, local memory), what a launch and transfers cost, then r3d_18's layers, Max-GL's heads,\n"
+    "copying, local memory, matrix units), what a launch and transfers cost, then r3d_18's layers (in\n"
+    "float32 and in each precision that matrix units have), Max-GL's heads,\n"
     "r3d_18's inference and training, and the preparation of clips. What fails or is too large for the\n"
     "device is said in the record, and the rest is measured. Ctrl-C writes nothing.\n"
     "\n"
@@ -186,7 +190,7 @@ gboolean maxgl_cmd_bench(int argc, char **argv, GError **error)
         {"exact", 0, 0, G_OPTION_ARG_NONE, &o.exact,
          "No algorithm whose rounding errors exceed direct summation's", NULL},
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision,
-         "Of inference and training: fp32, tf32, fp16 or bf16 (fp32)", "NAME"},
+         "Of inference, training and layers: fp32, tf32, fp16 or bf16 (fp32)", "NAME"},
         {"regions", 0, 0, G_OPTION_ARG_INT, &o.regions,
          "Regions of Local-MI (0: every position of the network's layer3)", "R"},
         {"estimator", 0, 0, G_OPTION_ARG_STRING, &o.estimator, "Of the heads: jsd, infonce or dv (jsd)",

@@ -4,24 +4,6 @@
 #include <maxgl/error.h>
 #include <string.h>
 
-const char *const maxgl_precision_names[] = {"fp32", "tf32", "fp16", "bf16", NULL};
-
-gboolean maxgl_precision_parse(const char *name, MaxglPrecision *precision, GError **error)
-{
-    *precision = MAXGL_PRECISION_FP32;
-    for (int i = 0; name && maxgl_precision_names[i]; i++)
-        if (strcmp(name, maxgl_precision_names[i]) == 0) {
-            *precision = (MaxglPrecision)i;
-            return TRUE;
-        }
-    if (!name)
-        return TRUE;
-    g_autofree char *names = g_strjoinv(", ", (char **)maxgl_precision_names);
-    g_set_error(error, MAXGL_ERROR, MAXGL_ERROR_USAGE, "precision \"%s\" is unknown; there are %s", name,
-                names);
-    return FALSE;
-}
-
 /* Shapes of tensors as the caller sees them. */
 static void describe(MaxglNetwork *n)
 {

@@ -4,6 +4,7 @@
 
 #include "compute/sequence.h"
 #include "net/parameters.h"
+#include "net/precision.h"
 
 typedef enum {
     MAXGL_NETWORK_INFERENCE, /**< forward only; batch norm by running statistics, folded into convolutions */
@@ -17,21 +18,6 @@ typedef enum {
     MAXGL_RECOMPUTE_BLOCKS, /**< the stem, and all inside of a residual block from its input: less memory,
                                about a third more time */
 } MaxglRecompute;
-
-/** What the inside of a network is computed with. Parameters, their gradients, statistics, sums and what the
- * caller sees (the clips, outputs, their gradients) are floats whatever it is. */
-typedef enum {
-    MAXGL_PRECISION_FP32,
-    MAXGL_PRECISION_TF32, /**< floats, but matrix units may round the factors of products to 11 digits */
-    MAXGL_PRECISION_FP16, /**< activations and their gradients in 16 bits: IEEE 754 binary16 … */
-    MAXGL_PRECISION_BF16, /**< … or bfloat16 */
-} MaxglPrecision;
-
-/** "fp32", "tf32", "fp16", "bf16", NULL. */
-extern const char *const maxgl_precision_names[];
-
-/** The precision called @name; NULL is fp32. MAXGL_ERROR_USAGE if there is none. */
-gboolean maxgl_precision_parse(const char *name, MaxglPrecision *precision, GError **error);
 
 /** What memory of the device is for. */
 typedef enum {

@@ -2,35 +2,15 @@
 
 #include <string.h>
 
-/* Maps are stored in 16 bits where the precision says so. What comes behind the global pool is small, and
- * what heads see. */
-static MaxglStorage storage_of(const MaxglNetwork *n, int tensor)
-{
-    const int producer = n->resnet->tensors[tensor].producer;
-    if (producer < 0)
-        return MAXGL_FLOAT32;
-    switch (n->resnet->layers[producer].kind) {
-    case MAXGL_LAYER_GLOBAL_POOL:
-    case MAXGL_LAYER_DROPOUT:
-    case MAXGL_LAYER_LINEAR:
-        return MAXGL_FLOAT32;
-    default:
-        return n->precision == MAXGL_PRECISION_FP16   ? MAXGL_FLOAT16
-               : n->precision == MAXGL_PRECISION_BF16 ? MAXGL_BFLOAT16
-                                                      : MAXGL_FLOAT32;
-    }
-}
-
 MaxglShape maxgl_network_shape(const MaxglNetwork *n, int tensor)
 {
-    const MaxglMap m = n->resnet->tensors[tensor].map;
-    const int block = tensor == 0 ? maxgl_layout_input_block(n->context) : maxgl_layout_block(n->context);
-    return maxgl_shape_stored(maxgl_shape(n->at_once, m.c, m.t, m.h, m.w, block), storage_of(n, tensor));
+    return maxgl_precision_shape(n->precision, n->context, n->resnet, tensor, n->at_once);
 }
 
 gboolean maxgl_network_is_apart(const MaxglNetwork *n, int tensor)
 {
-    return (tensor == 0 || n->is_output[tensor]) && (n->parts > 1 || storage_of(n, tensor) != MAXGL_FLOAT32);
+    return (tensor == 0 || n->is_output[tensor]) &&
+           (n->parts > 1 || maxgl_network_shape(n, tensor).storage != MAXGL_FLOAT32);
 }
 
 MaxglShape maxgl_network_held_shape(const MaxglNetwork *n, int tensor)
@@ -47,17 +27,8 @@ gboolean maxgl_network_learns(const MaxglNetwork *n, int layer)
 
 MaxglConv3d maxgl_network_conv3d(const MaxglNetwork *n, int layer)
 {
-    const MaxglLayer *l = &n->resnet->layers[layer];
-    const MaxglShape out = maxgl_network_shape(n, l->output);
-    MaxglConv3d conv = {.input = maxgl_network_shape(n, l->input),
-                        .out_channels = out.c,
-                        .out_block = out.block,
-                        .exact = n->exact,
-                        .out_storage = out.storage,
-                        .tf32 = n->precision == MAXGL_PRECISION_TF32};
-    memcpy(conv.kernel, l->kernel, sizeof conv.kernel);
-    memcpy(conv.stride, l->stride, sizeof conv.stride);
-    memcpy(conv.pad, l->pad, sizeof conv.pad);
+    MaxglConv3d conv = maxgl_precision_conv3d(n->precision, n->context, n->resnet, layer, n->at_once);
+    conv.exact = n->exact;
     return conv;
 }
 

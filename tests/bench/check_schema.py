@@ -64,9 +64,13 @@ picked = [path for path in results if "ablation" not in path and not path.endswi
 rng = random.Random(1)
 errors, agreed, refused = [], 0, 0
 with tempfile.TemporaryDirectory() as folder:
-    suite = os.path.join(folder, "suite.json")
+    suite, units, layers = (os.path.join(folder, name) for name in ("suite.json", "units.json", "layers.json"))
     subprocess.run([program, "bench", "--suite", "--quick", "--json", suite], check=True, capture_output=True)
-    for path in picked + [suite]:
+    emulated = dict(os.environ, MAXGL_TUNING=f"{root}/tests/net/units.cfg")  # matrix units, worked out by ordinary instructions
+    for arguments in (["--suite", "--quick", "--sections", "peaks,layers", "--json", units],
+                      ["--pass", "layers", "--precision", "fp16", "--net", "r3d-vcop@0.0625", "--clip", "4x16x16", "--json", layers]):
+        subprocess.run([program, "bench", *arguments], check=True, capture_output=True, env=emulated)
+    for path in picked + [suite, units, layers]:
         with open(path) as file:
             record = json.load(file)
         every = list(places(record))

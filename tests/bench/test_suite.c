@@ -97,11 +97,11 @@ static void matrix_peaks(void **state)
     g_autoptr(GError) error = NULL;
     g_autofree char *folder = g_dir_make_tmp("maxgl-suite-XXXXXX", NULL);
     g_autofree char *path = g_build_filename(folder, "tuning.cfg", NULL);
-    double flops = 0;
+    MaxglRoof roof = {0};
     MaxglContext *plain = open_device();
     if (!plain->info->matrix_units) {
-        assert_true(maxgl_roof_measure_matrix(plain, MAXGL_FACTORS_FP16, &flops, &error));
-        assert_true(flops == 0);
+        assert_true(maxgl_roof_measure_matrix(plain, MAXGL_FACTORS_FP16, &roof, &error));
+        assert_true(roof.matrix[MAXGL_FACTORS_FP16] == 0);
     }
     maxgl_context_close(plain);
     for (const char *const *name = maxgl_mma_names(); *name; name++) {
@@ -110,9 +110,10 @@ static void matrix_peaks(void **state)
         assert_true(g_file_set_contents(path, entry, -1, NULL));
         g_setenv("MAXGL_TUNING", path, TRUE);
         MaxglContext *context = open_device();
-        flops = 0;
-        if (!maxgl_roof_measure_matrix(context, MAXGL_FACTORS_FP16, &flops, &error))
+        roof = (MaxglRoof){0};
+        if (!maxgl_roof_measure_matrix(context, MAXGL_FACTORS_FP16, &roof, &error))
             fail_msg("%s: %s", *name, error->message);
+        const double flops = roof.matrix[MAXGL_FACTORS_FP16];
         assert_true(flops > 1e3 && isfinite(flops));
         maxgl_context_close(context);
     }

@@ -118,6 +118,103 @@ static void layers(void **state)
     assert_int_equal((int)layers, 26);
 }
 
+/* Of every layer in the record @name; the largest error that is allowed. */
+static void assert_errors(JsonObject *record, double most)
+{
+    JsonArray *rows = json_object_get_array_member(record, "rows");
+    for (guint i = 0; i < json_array_get_length(rows); i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        const double error = json_object_get_double_member(row, "relative_l2_error");
+        if (!(error <= most))
+            fail_msg("%s, %s: off by %g; allowed are %g", json_object_get_string_member(row, "name"),
+                     json_object_get_string_member(row, "pass"), error, most);
+    }
+}
+
+/* The row of layer @name and pass @pass. */
+static JsonObject *row_of(JsonObject *record, const char *name, const char *pass)
+{
+    JsonArray *rows = json_object_get_array_member(record, "rows");
+    for (guint i = 0; i < json_array_get_length(rows); i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        if (strcmp(json_object_get_string_member(row, "name"), name) == 0 &&
+            strcmp(json_object_get_string_member(row, "pass"), pass) == 0)
+            return row;
+    }
+    fail_msg("no row of %s, %s", name, pass);
+    return NULL;
+}
+
+/* @row's part of the peak is of the one called @name, @gflop_per_s. */
+static void assert_peak(JsonObject *row, const char *name, double gflop_per_s)
+{
+    assert_string_equal(json_object_get_string_member(row, "peak"), name);
+    const double part = positive(row, "of_peak"), expected = positive(row, "gflop_per_s") / gflop_per_s;
+    assert_true(fabs(part - expected) < 1e-9 * expected);
+}
+
+/* As a network stores them in each precision; what was rounded in storing operands is no error. */
+static void layers_by_precision(void **state)
+{
+    static const struct {
+        const char *precision;
+        double numbers, error; /* bytes of a number, the largest error */
+    } all[] = {{"fp16", 2, 1e-3}, {"bf16", 2, 8e-3}, {"tf32", 4, 1e-3}, {"fp32", 4, 2e-5}};
+    const double map = 2 * 4 * 4 * 8 * 8, clip = 2 * 3 * 4 * 16 * 16, filters = 4 * 3 * 3 * 7 * 7;
+    for (guint i = 0; i < G_N_ELEMENTS(all); i++) {
+        g_autoptr(CliRun) run = cli_expect(0, "bench", TINY, "--pass", "layers", "--precision",
+                                           all[i].precision, "--json", "precision.json", NULL);
+        g_autoptr(JsonParser) parser = parse("precision.json");
+        JsonObject *record = root_of(parser);
+        assert_string_equal(json_object_get_string_member(record, "precision"), all[i].precision);
+        assert_errors(record, all[i].error);
+        const double norm = positive(row_of(record, "bn1", "forward"), "bytes");
+        assert_true(norm >= 3 * map * all[i].numbers); /* padding channels of a larger block count */
+        const double first = positive(row_of(record, "conv1", "forward"), "bytes");
+        assert_true(first >= 4 * (clip + filters) + all[i].numbers * map); /* clips and weights are floats */
+        if (all[i].numbers == 2)
+            assert_true(positive(row_of(record, "conv1", "forward"), "relative_l2_error") > 1e-5);
+        else /* behind the global pool all are floats */
+            assert_true(norm > 3 * map * 2);
+        assert_true(json_object_get_double_member(row_of(record, "fc", "forward"), "relative_l2_error") <
+                    2e-5);
+        g_autoptr(CliRun) good = cli_expect(0, "bench", "--check", "precision.json", NULL);
+        g_autoptr(CliRun) compared =
+            cli_expect(0, "bench", "--compare", "precision.json", "-o", "precision.html", NULL);
+        g_autofree char *title = g_strdup_printf("layers of r3d-vcop@0.0625, 2 clips of 4x16x16%s%s\n",
+                                                 i == 3 ? "" : ", ", i == 3 ? "" : all[i].precision);
+        cli_assert_contains(compared->out, title);
+    }
+}
+
+/* Matrix units, worked out by ordinary instructions: their peak is the one that counts. */
+static void layers_on_units(void **state)
+{
+    static const char *const arguments[] = {"bench", TINY,     "--pass",     "layers", "--precision",
+                                            "fp16",  "--json", "units.json", NULL};
+    g_autoptr(CliRun) run = cli_run_under("MAXGL_TUNING", UNITS_CFG, NULL, arguments);
+    if (run->status != 0)
+        fail_msg("%s", run->err);
+    cli_assert_contains(run->out, "fast algorithms, fp16, 2 runs");
+    cli_assert_contains(run->out, "matrix units, fp16, measured: ");
+    g_autoptr(JsonParser) parser = parse("units.json");
+    JsonObject *record = root_of(parser);
+    JsonObject *units = json_object_get_object_member(record, "matrix_gflop_per_s");
+    assert_int_equal(json_object_get_size(units), 1); /* what ran on them */
+    JsonObject *conv = row_of(record, "layer1.0.conv1", "backward_weights");
+    assert_string_equal(json_object_get_string_member(conv, "algorithm"), "mma");
+    assert_peak(conv, "matrix f16", positive(units, "f16"));
+    assert_peak(row_of(record, "conv1", "inference"), "matrix f16", positive(units, "f16"));
+    assert_peak(row_of(record, "fc", "forward"), "f32", positive(record, "peak_gflop_per_s"));
+    assert_errors(record, 1e-3);
+    g_autoptr(CliRun) good = cli_expect(0, "bench", "--check", "units.json", NULL);
+    g_autoptr(CliRun) page = cli_expect(0, "bench", "--compare", "units.json", "-o", "units.html", NULL);
+    g_autofree char *html = cli_read("units.html");
+    char part[32]; /* of the peak, as a cell of the table has it */
+    g_snprintf(part, sizeof part, "<td class=\"r\">%.0f</td>", 100 * positive(conv, "of_peak"));
+    cli_assert_contains(html, part);
+}
+
 /* Max-pool and shortcut A are layers of hara's networks only. */
 static void other_layers(void **state)
 {
@@ -126,6 +223,11 @@ static void other_layers(void **state)
     cli_assert_contains(run->out, "max-pool 3×3×3 /2,2,2");
     cli_assert_contains(run->out, "subsampling, zero channels /2,2,2");
     cli_assert_contains(run->out, "exact algorithms");
+    g_autoptr(CliRun) half =
+        cli_expect(0, "bench", "--net", "hara-r3d10-a@0.0625", "--clip", "4x16x16", "--batch", "1",
+                   "--repeats", "1", "--precision", "fp16", "--pass", "layers", "--json", "hara.json", NULL);
+    g_autoptr(JsonParser) parser = parse("hara.json");
+    assert_errors(root_of(parser), 1e-3);
 }
 
 /* One measurement of the heads: @macs of the forward pass. */
@@ -252,8 +354,8 @@ static void usage(void **state)
     cli_assert_contains(discriminator->err, "--discriminator=cosine: give one of concat, dot");
     g_autoptr(CliRun) precision = cli_expect(2, "bench", "--precision", "fp8", NULL);
     cli_assert_contains(precision->err, "--precision=fp8: give one of fp32, tf32, fp16, bf16");
-    g_autoptr(CliRun) fp32_only = cli_expect(2, "bench", "--pass", "layers", "--precision", "fp16", NULL);
-    cli_assert_contains(fp32_only->err, "--precision=fp16 is for inference and training");
+    g_autoptr(CliRun) fp32_only = cli_expect(2, "bench", "--pass", "heads", "--precision", "fp16", NULL);
+    cli_assert_contains(fp32_only->err, "--precision=fp16 is for inference, training and layers");
     g_autoptr(CliRun) clips = cli_expect(2, "bench", "--pass", "heads", "--clips-per-video", "1", NULL);
     cli_assert_contains(clips->err, "--clips-per-video=1 is out of range; allowed: 2 … 8");
     g_autoptr(CliRun) seconds = cli_expect(2, "bench", "--seconds", "0", NULL);
@@ -334,6 +436,8 @@ static void records_that_are_none(void **state)
         {"[1, 2]", "no record of maxgl-cl bench or vs_pytorch.py"},
         {"{\"a\": 1}", "pass or net is missing"},
         {"{\"results\": []}", "has no results"},
+        {"{\"net\": \"x\", \"predictions\": []}",
+         "predictions of maxgl-cl bench --predict, no measurement: give records of --json"},
         {"{\"results\": [3]}", "one of its results has not a record of each program"},
         {"{\"pass\": \"training\", \"net\": \"x\"}", "neither median_s nor seconds"},
         {"{\"pass\": \"training\", \"net\": \"x\", \"seconds\": [\"y\"]}", "neither median_s nor seconds"},
@@ -362,6 +466,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(network),
         cmocka_unit_test(layers),
+        cmocka_unit_test(layers_by_precision),
+        cmocka_unit_test(layers_on_units),
         cmocka_unit_test(other_layers),
         cmocka_unit_test(heads),
         cmocka_unit_test(data),

@@ -172,6 +172,68 @@ static void compare(void **state)
     assert_false(cli_exists("odd.html"));
 }
 
+/* The sections peaks, layers and preparation with tuning @tuning into the record @json. */
+static JsonNode *suite_on_units(const char *tuning, const char *json)
+{
+    const char *const arguments[] = {"bench",  "--suite", "--quick", "--sections", "peaks,layers,preparation",
+                                     "--json", json,      NULL};
+    g_autoptr(CliRun) run = cli_run_under("MAXGL_TUNING", tuning, NULL, arguments);
+    if (run->status != 0)
+        fail_msg("%s", run->err);
+    g_autoptr(CliRun) good = cli_expect(0, "bench", "--check", json, NULL);
+    g_autofree char *text = cli_read(json);
+    return json_from_string(text, NULL);
+}
+
+/* Layers in a precision that matrix units have, beside their peak. */
+static void layers_on_units(void **state)
+{
+    g_autoptr(JsonNode) root = suite_on_units(UNITS_CFG, "units.json");
+    JsonObject *record = json_node_get_object(root), *layers = member(member(record, "sections"), "layers");
+    assert_string_equal(json_object_get_string_member(layers, "status"), "done");
+    assert_string_equal(json_object_get_string_member(layers, "precision"), "fp32");
+    JsonArray *rows = json_object_get_array_member(layers, "rows"),
+              *runs = json_object_get_array_member(layers, "runs");
+    assert_int_equal(json_array_get_length(runs), 1);
+    JsonObject *half = json_array_get_object_element(runs, 0);
+    JsonArray *half_rows = json_object_get_array_member(half, "rows");
+    assert_string_equal(json_object_get_string_member(half, "precision"), "fp16");
+    assert_int_equal(json_array_get_length(half_rows), json_array_get_length(rows));
+    assert_string_equal(json_object_get_string_member(json_array_get_object_element(rows, 0), "peak"), "f32");
+    JsonObject *row = json_array_get_object_element(half_rows, 0);
+    const double peak = json_object_get_double_member(member(half, "matrix_gflop_per_s"), "f16");
+    const double part = json_object_get_double_member(row, "gflop_per_s") / peak;
+    assert_string_equal(json_object_get_string_member(row, "peak"), "matrix f16");
+    assert_true(json_object_get_double_member(row, "of_peak") / part > 1 - 1e-9);
+    assert_true(json_object_get_double_member(row, "of_peak") / part < 1 + 1e-9);
+    assert_true(json_object_get_double_member(member(member(record, "peaks"), "matrix_gflop_per_s"), "f16") >=
+                peak);
+    g_autoptr(CliRun) compared =
+        cli_expect(0, "bench", "--compare", "units.json", "suite.json", "-o", "units.html", NULL);
+    cli_assert_contains(compared->out, "layers of r3d-vcop@0.0625, 2 clips of 4x16x16\n");
+    cli_assert_contains(compared->out, "layers of r3d-vcop@0.0625, 2 clips of 4x16x16, fp16\n");
+    g_autofree char *page = cli_read("units.html");
+    cli_assert_contains(page, "<h2>layers of r3d-vcop@0.0625, 2 clips of 4x16x16, fp16</h2>");
+    write_changed("units.json", "bad.json", "sections.layers.runs", "[{\"precision\": \"fp32\"}]");
+    g_autoptr(CliRun) bad = cli_expect(1, "bench", "--check", "bad.json", NULL);
+    cli_assert_contains(bad->out, "bad.json: sections.layers.runs[0].precision: one of \"tf32\", ");
+}
+
+/* What fails on matrix units takes neither float32's layers nor what comes behind with it. */
+static void units_fail(void **state)
+{
+    cli_write("broken.cfg", "entries = ({ kernel = \"mma\"; parameters = { emulate = \"sm_80\"; }; },\n"
+                            "           { kernel = \"conv3d_mma\"; parameters = { WM = 3; }; });\n");
+    g_autoptr(JsonNode) root = suite_on_units("broken.cfg", "broken.json");
+    JsonObject *sections = member(json_node_get_object(root), "sections"),
+               *layers = member(sections, "layers");
+    assert_string_equal(json_object_get_string_member(layers, "status"), "partial");
+    cli_assert_contains(json_object_get_string_member(layers, "reason"), "fp16: conv1: tuning of conv3d_mma");
+    assert_true(json_array_get_length(json_object_get_array_member(layers, "rows")) > 20);
+    assert_int_equal(json_array_get_length(json_object_get_array_member(layers, "runs")), 0);
+    assert_string_equal(json_object_get_string_member(member(sections, "preparation"), "status"), "done");
+}
+
 /* Ctrl-C while it measures: no file, and the status of an interrupted program. */
 static void interrupted(void **state)
 {
@@ -208,8 +270,9 @@ static void usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(suite),       cmocka_unit_test(check), cmocka_unit_test(compare),
-        cmocka_unit_test(interrupted), cmocka_unit_test(usage),
+        cmocka_unit_test(suite),           cmocka_unit_test(check),      cmocka_unit_test(compare),
+        cmocka_unit_test(layers_on_units), cmocka_unit_test(units_fail), cmocka_unit_test(interrupted),
+        cmocka_unit_test(usage),
     };
     return cmocka_run_group_tests(tests, cli_set_up, cli_tear_down);
 }
