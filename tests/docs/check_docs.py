@@ -79,7 +79,7 @@ def check_times():
 
 
 check_times()
-listed = subprocess.run(["find", "src", "cl", "cmake", "gst-plugin", "tests/offline", "-type", "f"], cwd=root, capture_output=True, text=True)
+listed = subprocess.run(["find", "src", "cl", "cmake", "gst-plugin", "tests/offline", "-type", "f", "-not", "-name", "*.pyc"], cwd=root, capture_output=True, text=True)
 code = "\n".join(open(f"{root}/{file}").read() for file in listed.stdout.split())
 for path in [f"{root}/README.md"] + sorted(glob.glob(f"{root}/docs/*.md")):
     where, text = os.path.relpath(path, root), open(path).read()
