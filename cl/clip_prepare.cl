@@ -61,9 +61,10 @@ kernel void clip_prepare_resize_width(global const int *tables, global const flo
 }
 
 static inline floatv resize_height(global const float *resized, global const int *tables, global const float *weights,
-                            const ClipComponent c, const int pitch, const int y)
+                                   const ClipComponent c, const int pitch, const int frame, const int y, const int x)
 {
     floatv sum = 0;
+    resized += c.at + frame * c.next_frame + x;
     for (int k = y * c.rows.taps; k < (y + 1) * c.rows.taps; k++)
         sum = fma(VLOAD(0, resized + tables[c.rows.places + k] * pitch), (floatv)(weights[c.rows.weights + k]), sum);
     return sum;
@@ -79,6 +80,12 @@ static inline floatv combine(const float a, const floatv x, const float b, const
     return fma((floatv)(a), x, fma((floatv)(b), y, fma((floatv)(c), z, (floatv)(d))));
 }
 
+// One of R, G and B. row: of ClipParameters.matrix.
+static inline floatv primary(const float *row, const floatv x, const floatv y, const floatv z)
+{
+    return in_unit(combine(row[0], x, row[1], y, row[2], z, row[3]));
+}
+
 static inline floatv grey(const Colour c)
 {
     return combine(0.2989f, c.r, 0.587f, c.g, 0.114f, c.b, 0.0f);
@@ -92,19 +99,16 @@ static inline Colour blend(const Colour c, const floatv other, const float facto
     return result;
 }
 
-// VECTOR pixels as the mean of grey wants them too: resized, R'G'B', brightness applied.
+// VECTOR pixels as the mean of grey wants them too: resized, R'G'B', brightness applied. (No loops over components: Mesa 22.3
+// crashes on parameters of a kernel at an index that is not a constant.)
 static inline Colour load(global const float *resized, global const int *tables, global const float *weights, const ClipParameters *p,
-                   const int frame, const int y, const int x)
+                          const int frame, const int y, const int x)
 {
-    floatv raw[CHANNELS], rgb[CHANNELS];
-#pragma unroll
-    for (int c = 0; c < CHANNELS; c++)
-        raw[c] = resize_height(resized + p->component[c].at + frame * p->component[c].next_frame + x, tables, weights,
-                               p->component[c], p->pitch, y);
-#pragma unroll
-    for (int c = 0; c < CHANNELS; c++)
-        rgb[c] = in_unit(combine(p->matrix[c][0], raw[0], p->matrix[c][1], raw[1], p->matrix[c][2], raw[2], p->matrix[c][3]));
-    const Colour colour = {rgb[0], rgb[1], rgb[2]};
+    const floatv first = resize_height(resized, tables, weights, p->component[0], p->pitch, frame, y, x);
+    const floatv second = resize_height(resized, tables, weights, p->component[1], p->pitch, frame, y, x);
+    const floatv third = resize_height(resized, tables, weights, p->component[2], p->pitch, frame, y, x);
+    const Colour colour = {primary(p->matrix, first, second, third), primary(p->matrix + 4, first, second, third),
+                           primary(p->matrix + 8, first, second, third)};
     return blend(colour, 0.0f, p->brightness);
 }
 

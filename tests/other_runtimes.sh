@@ -19,7 +19,6 @@ implementations=()
 
 # implementation, start of its version, operator, what every failed case says, why.
 known_failures="
-rusticl|22.3|clip_prepare|CL_INVALID_ARG_SIZE|takes no struct as an argument of which the kernel uses a part
 "
 
 usage() {

@@ -84,7 +84,7 @@ gboolean maxgl_clip_layout_validate(const MaxglFrameLayout *l, GError **error)
     return TRUE;
 }
 
-void maxgl_clip_layout_matrix(const MaxglFrameLayout *l, float matrix[3][4])
+void maxgl_clip_layout_matrix(const MaxglFrameLayout *l, float matrix[12])
 {
     const gboolean ycc = l->format == MAXGL_PIXEL_I420 || l->format == MAXGL_PIXEL_NV12;
     const double kr = l->matrix == MAXGL_MATRIX_BT709 ? 0.2126 : 0.299;
@@ -108,6 +108,6 @@ void maxgl_clip_layout_matrix(const MaxglFrameLayout *l, float matrix[3][4])
             row[c] = 1 / 255.0;
         }
         for (int i = 0; i < 4; i++)
-            matrix[c][i] = (float)row[i];
+            matrix[4 * c + i] = (float)row[i];
     }
 }

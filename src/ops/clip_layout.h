@@ -27,6 +27,6 @@ int maxgl_clip_layout_grids(const MaxglFrameLayout *layout, MaxglClipGrid grids[
  * B; columns three components (those that a grey picture lacks have zeros) and a constant.
  * BT.601-7, 2.5.1–2.5.3 and BT.709-6, 3.2–3.4, 4.6; full range as in JFIF.
  */
-void maxgl_clip_layout_matrix(const MaxglFrameLayout *layout, float matrix[3][4]);
+void maxgl_clip_layout_matrix(const MaxglFrameLayout *layout, float matrix[12]);
 
 #endif
