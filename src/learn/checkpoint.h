@@ -37,8 +37,7 @@ gboolean maxgl_checkpoint_save(const char *path, const MaxglTrainingState *state
                                GError **error);
 
 /** Restores @state from @path; a loss scale that the file has none of stays as it is, and no step has been
- * skipped. #MAXGL_ERROR_FORMAT
- * naming what is missing or misshapen. */
+ * skipped. #MAXGL_ERROR_FORMAT naming what is missing or misshapen. */
 gboolean maxgl_checkpoint_load(const char *path, const MaxglTrainingState *state,
                                MaxglTrainingPosition *position, GError **error);
 

@@ -267,7 +267,7 @@ static gboolean add_prepare(MaxglSequence *sequence, const MaxglConv3d *conv, Ma
     const MaxglShape *source = transposed ? out : in, *result = transposed ? in : out;
     if (!units_of(context, conv, &factors, &emulated))
         g_return_val_if_reached(FALSE);
-    if (is_clip(conv))
+    if (problem.is_clip)
         return maxgl_mma_clip_add_prepare(sequence, conv, factors, weights, prepared, error);
     g_autofree char *options =
         g_strdup_printf("-DBI=%d -DBO=%d -DTRANSPOSED=%d -DFACTORS=%d -DBLOCK_READS=%d", in->block,
